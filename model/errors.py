@@ -1,0 +1,34 @@
+"""Every failure a user can meet: a title that says what happened and a hint that says what to do."""
+
+
+class PartRMError(Exception):
+    """Tell the user what went wrong (title) and what helps (hint)."""
+
+    def __init__(self, title: str, hint: str) -> None:
+        super().__init__(f"{title}\n{hint}")
+        self.title = title
+        self.hint = hint
+
+
+class ImageError(PartRMError):
+    """An image that cannot be read or holds nothing to pull."""
+
+
+class FormatError(PartRMError):
+    """A splat, camera or project file that is damaged, too large or of an unknown kind."""
+
+
+class WeightsError(PartRMError):
+    """Weights that are absent, damaged or made for another network."""
+
+
+class DragError(PartRMError):
+    """A drag that starts outside the object, has no length, or cannot be followed."""
+
+
+class RendererError(PartRMError):
+    """A renderer that this computer cannot run."""
+
+
+class Cancelled(Exception):
+    """Raised inside a stage when its user has asked to stop; not a failure."""

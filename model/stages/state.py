@@ -1,0 +1,68 @@
+"""What lies on the arrows of the picture: states of the object, its parts, and predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model.articulation.joint import Joint
+from model.camera import Camera
+from model.gaussians import Gaussians
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """What V cameras around the object see of its surface; depth 0 where there is nothing."""
+
+    cameras: tuple[Camera, ...]  # V, camera 0 is the input view (its square crop)
+    rgb: np.ndarray  # (V, S, S, 3) float32, 0..1, black where there is nothing
+    depth: np.ndarray  # (V, S, S) float32, along the view axis, world units
+    normal: np.ndarray  # (V, S, S, 3) float32, unit, world
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """One state of the object: its Gaussians and what the input camera sees of it."""
+
+    image: np.ndarray  # (H, W, 3) uint8, on white; the photo, or a picture of a predicted state
+    mask: np.ndarray  # (H, W) bool, where the object is in the image
+    camera: Camera  # the input camera at the image's size
+    gaussians: Gaussians
+    views: Views
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The part under a click: its pixels in the input view and its Gaussians."""
+
+    click_px: tuple[float, float]  # image pixels
+    mask: np.ndarray  # (H, W) bool, image pixels
+    splats: np.ndarray  # (N,) bool, which of the state's Gaussians
+    grab: np.ndarray  # (3,) float64, the clicked surface point, world
+    score: float  # 0..1, how sure the network is
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """How a part moves under a drag; what the rigid preview shows."""
+
+    joint: Joint
+    amount: float  # world units or radians
+    miss_px: float  # how far the grabbed point stays from the drag's end, image pixels
+    confidence: float  # 0..1
+
+    @property
+    def T(self) -> np.ndarray:
+        """Return the rigid (4, 4) transform from the rest state to the moved one."""
+        return self.joint.transform(self.amount)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The next state, with the part and its rigid motion where the predictor knows them."""
+
+    state: State
+    part: Part | None = None
+    motion: Motion | None = None
+    times_s: dict[str, float] = field(default_factory=dict)  # stage -> seconds
