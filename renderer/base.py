@@ -1,0 +1,96 @@
+"""What every renderer gives, and which one this computer should use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from model.camera import Camera
+from model.errors import RendererError
+from model.gaussians import Gaussians
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A rendered picture without its background."""
+
+    colour: np.ndarray  # (H, W, 4) float32, premultiplied RGBA, 0..1, display space
+    depth: np.ndarray  # (H, W) float32, alpha-weighted mean depth along the view axis, 0 where nothing is
+
+    def on(self, background: Sequence[float] = (1.0, 1.0, 1.0)) -> np.ndarray:
+        """Lay the picture over one background colour (0..1); (H, W, 3) uint8."""
+        rgb = self.colour[..., :3] + (1.0 - self.colour[..., 3:]) * np.asarray(background, np.float32)
+        return to_bytes(rgb)
+
+    def rgba8(self) -> np.ndarray:
+        """Return the picture with straight (not premultiplied) alpha, (H, W, 4) uint8."""
+        alpha = self.colour[..., 3:]
+        rgb = self.colour[..., :3] / np.maximum(alpha, 1e-6)
+        return to_bytes(np.concatenate([rgb, alpha], axis=-1))
+
+
+def to_bytes(image: np.ndarray) -> np.ndarray:
+    """Round 0..1 to uint8, clipping what lies outside."""
+    return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+class Renderer(Protocol):
+    """Draws Gaussians as a camera sees them."""
+
+    name: str
+
+    def render(self, gaussians: Gaussians, camera: Camera) -> Frame:
+        """Draw one frame at the camera's size; raises RendererError where the computer cannot."""
+        ...
+
+
+def probe() -> dict[str, str]:
+    """Say for each renderer, fastest first, "ok ..." or why this computer cannot run it."""
+    return {name: _probe_one(name) for name in _BUILDERS}
+
+
+def choose(name: str = "auto") -> tuple[Renderer, str]:
+    """Return a renderer and the reason for the choice.
+
+    "auto" takes the first of cuda, gl and cpu that runs here. A renderer asked for by name that cannot run raises
+    RendererError with the reason.
+    """
+    if name not in ("auto", *_BUILDERS):
+        raise RendererError(f"There is no renderer called “{name}”.", f"Choose one of auto, {', '.join(_BUILDERS)}.")
+    if name != "auto":
+        return _BUILDERS[name](), f"{name}: asked for"
+    refused = []
+    for candidate, build in _BUILDERS.items():
+        try:
+            renderer = build()
+        except RendererError as error:
+            refused.append(f"{candidate}: {error.title}")
+        else:
+            return renderer, "; ".join([f"{candidate}: the fastest that runs here", *refused])
+    raise RendererError("No renderer runs on this computer.", "; ".join(refused))
+
+
+def _probe_one(name: str) -> str:
+    try:
+        renderer = _BUILDERS[name]()
+    except RendererError as error:
+        return f"no: {error.title} {error.hint}"
+    return f"ok: {getattr(renderer, 'device', name)}"
+
+
+def _build(module: str, cls: str) -> Renderer:
+    from importlib import import_module
+
+    renderer: Renderer = getattr(import_module(f"renderer.{module}"), cls)()
+    return renderer
+
+
+_BUILDERS: dict[str, Callable[[], Renderer]] = {
+    "cuda": partial(_build, "cuda", "CudaRenderer"),
+    "gl": partial(_build, "gl", "GlRenderer"),
+    "cpu": partial(_build, "cpu", "CpuRenderer"),
+}
