@@ -1,0 +1,104 @@
+# Two commands matter: make app, make test. `make help` lists the rest.
+# PYTHON=/path/to/python3.12 chooses the interpreter .venv is made with.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help app test lint bench clean system-app system-test
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+ifeq ($(filter oneshell,$(.FEATURES)),)
+$(error GNU make 3.82 or newer is needed (macOS: brew install make, then gmake app); or use the pip lines in README.md)
+endif
+
+VENV := .venv
+PY := $(VENV)/bin/python
+SAMPLE := resources/samples/cabinet
+
+SYSTEM_APP := libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 \
+  libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libdbus-1-3 \
+  libfontconfig1 libglib2.0-0
+SYSTEM_TEST := xvfb xauth
+
+help:  ## list what make can do
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+app: $(VENV)/.app system-app  ## set up .venv and open the window on a sample (headless: predict into out/)
+	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ] || [ "$$(uname)" != Linux ]; then
+	  exec $(PY) main.py view $(SAMPLE).png
+	fi
+	echo "No display here: doing the same job without a window (the sample's own drag)."
+	$(PY) main.py predict $(SAMPLE).json -o out/state.ply --input-view out/input_view.png \
+	  --turntable out/turntable.mp4 --report out/report.json
+
+test: $(VENV)/.test system-app system-test  ## set up what tests need, then lint and run every tier
+	@mkdir -p out/test; rm -f out/test/*; failed=
+	tier() {  # name, then the command; all tiers run, the exit code tells of any failure
+	  local name=$$1; shift
+	  echo; echo "== $$name"
+	  "$$@" 2>&1 </dev/null | tee out/test/$$name.txt || failed="$$failed $$name"
+	}
+	tier 0-lint $(MAKE) lint
+	tier 1-plain $(PY) -m pytest -q -m "not gl and not app"
+	tier 2-gl env -u DISPLAY -u WAYLAND_DISPLAY EGL_PLATFORM=surfaceless $(PY) -m pytest -q -m gl
+	tier 3-app xvfb-run -a -s "-screen 0 1280x800x24" $(PY) -m pytest -q -m app
+	echo; echo "== summary"
+	for log in out/test/*.txt; do printf '%-9s %s\n' "$$(basename $$log .txt)" "$$(tail -n 1 $$log)"; done
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
+
+lint: $(VENV)/.test  ## ruff (lint and format) and mypy
+	@$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: $(VENV)/.app system-app  ## time each stage of the main job on the sample
+	@$(PY) main.py predict $(SAMPLE).json -o out/bench.ply --input-view out/bench.png --report out/bench.json
+	cat out/bench.json
+
+clean:  ## remove .venv, out/ and every cache
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- setting up: a stamp a step, so that a second run starts at once -----------------------------------------------
+
+$(PY):
+	@old=
+	for name in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do
+	  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi
+	  old="$$old $$("$$name" -V 2>/dev/null || true)"
+	done
+	if [ -z "$${found:-}" ]; then
+	  echo "Python 3.11 or newer is needed; found:$${old:- none}." >&2
+	  echo "Install one, or name it: make app PYTHON=/path/to/python3.12" >&2
+	  exit 1
+	fi
+	echo "Making $(VENV) with $$("$$found" -V)"
+	"$$found" -m venv $(VENV) || { rm -rf $(VENV)
+	  echo "This Python cannot make environments; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.app: pyproject.toml | $(PY)
+	@echo "Installing the application into $(VENV) (the first time: several minutes, about 6 GB on Linux)"
+	$(PY) -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.app
+	@echo "Installing what the tests need into $(VENV)"
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+system-app: WANTED = $(SYSTEM_APP)
+system-test: WANTED = $(SYSTEM_TEST)
+system-app system-test:
+	@command -v apt-get >/dev/null || exit 0
+	missing() { apt-get -s install --no-install-recommends --no-upgrade $(WANTED) 2>&1 | grep -E '^(Inst|E:) ' || true; }
+	if [ -z "$$(missing)" ]; then exit 0; fi
+	install="apt-get install -y --no-install-recommends $(WANTED)"
+	if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo=sudo; else
+	  echo "System libraries are missing and this user may not install them. Please run:" >&2
+	  echo "  sudo $$install" >&2
+	  exit 0
+	fi
+	echo "Installing system libraries: $(WANTED)"
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
+	$$sudo env DEBIAN_FRONTEND=noninteractive $$install -qq </dev/null >/dev/null
