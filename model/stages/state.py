@@ -12,13 +12,13 @@ from model.gaussians import Gaussians
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
-    """What V cameras around the object see of its surface; depth 0 where there is nothing."""
+class View:
+    """What one square camera sees of the object's surface; depth 0 where there is nothing."""
 
-    cameras: tuple[Camera, ...]  # V, camera 0 is the input view (its square crop)
-    rgb: np.ndarray  # (V, S, S, 3) float32, 0..1, black where there is nothing
-    depth: np.ndarray  # (V, S, S) float32, along the view axis, world units
-    normal: np.ndarray  # (V, S, S, 3) float32, unit, world
+    camera: Camera
+    rgb: np.ndarray  # (S, S, 3) float32, 0..1, straight
+    depth: np.ndarray  # (S, S) float32, along the view axis, world units
+    normal: np.ndarray  # (S, S, 3) float32, unit, world
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class State:
     image: np.ndarray  # (H, W, 3) uint8, on white; the photo, or a picture of a predicted state
     mask: np.ndarray  # (H, W) bool, where the object is in the image
     camera: Camera  # the input camera at the image's size
+    crop: Camera  # the same view cut to the square that the networks see
     gaussians: Gaussians
-    views: Views
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,8 @@ class Part:
     splats: np.ndarray  # (N,) bool, which of the state's Gaussians
     grab: np.ndarray  # (3,) float64, the clicked surface point, world
     score: float  # 0..1, how sure the network is
+    joints: tuple[Joint, ...] = ()  # how it may move
+    costs: tuple[float, ...] = ()  # of each joint: minus the log of how likely it looks, before any drag
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,91 @@
+"""The few layers that all embedded networks are built from."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ChannelNorm(nn.Module):
+    """Divide each pixel's channels by their root mean square; cheap where group normalisation is not."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> same
+        scale = torch.rsqrt(x.float().square().mean(1, keepdim=True) + 1e-6).to(x.dtype)
+        return x * scale * self.weight.to(x.dtype)[:, None, None]
+
+
+class Residual(nn.Module):
+    """Add two 3x3 convolutions to their input; the second starts at zero, so that depth costs nothing at first."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> same
+        return x + self.conv2(F.silu(self.conv1(self.norm(x))))
+
+
+class Attention(nn.Module):
+    """Let every pixel look at every other one, of all views of the object together."""
+
+    def __init__(self, channels: int, views: int, size: int, head: int = 32) -> None:
+        super().__init__()
+        self.views, self.head = views, head
+        self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        self.place = nn.Parameter(0.02 * torch.randn(views * size * size, channels))
+        self.qkv = nn.Linear(channels, 3 * channels, bias=False)
+        self.out = nn.Linear(channels, channels)
+        self.mlp1 = nn.Linear(channels, 2 * channels)
+        self.mlp2 = nn.Linear(2 * channels, channels)
+        for layer in (self.out, self.mlp2):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B * views, C, S, S) -> same
+        n, c, h, w = x.shape
+        t = x.reshape(n // self.views, self.views, c, h * w).transpose(2, 3).reshape(n // self.views, -1, c)
+        q, k, v = self.qkv(self.norm1(t + self.place.to(t.dtype))).chunk(3, dim=-1)
+        heads = [a.unflatten(-1, (-1, self.head)).transpose(1, 2) for a in (q, k, v)]
+        a = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+        t = t + self.out(a)
+        t = t + self.mlp2(F.silu(self.mlp1(self.norm2(t))))
+        return t.reshape(n // self.views, self.views, h * w, c).transpose(2, 3).reshape(n, c, h, w)
+
+
+class UNet(nn.Module):
+    """Encode and decode a picture over a ladder of resolutions, with attention at the lowest one."""
+
+    def __init__(
+        self, inputs: int, channels: tuple[int, ...], depths: tuple[int, ...], size: int, views: int = 1, attentions: int = 2
+    ) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(inputs, channels[0], 3, padding=1)
+        self.down, self.encoders, self.up, self.decoders = (nn.ModuleList() for _ in range(4))
+        for i, (c, depth) in enumerate(zip(channels, depths, strict=True)):
+            if i:
+                self.down.append(nn.Conv2d(channels[i - 1], c, 2, stride=2))
+                self.up.append(nn.Conv2d(c, channels[i - 1], 1))
+                self.decoders.append(nn.Sequential(*(Residual(channels[i - 1]) for _ in range(depths[i - 1]))))
+            self.encoders.append(nn.Sequential(*(Residual(c) for _ in range(depth))))
+        lowest = size // 2 ** (len(channels) - 1)
+        self.attention = nn.Sequential(*(Attention(channels[-1], views, lowest) for _ in range(attentions)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # (B, inputs, S, S) -> (B, C0, S, S), (B, Cn, s, s)
+        x = self.encoders[0](self.enter(x))
+        skips = [x]
+        for down, encoder in zip(self.down, self.encoders[1:], strict=True):
+            x = encoder(down(x))
+            skips.append(x)
+        x = bottom = self.attention(skips.pop())
+        for up, decoder in zip(reversed(self.up), reversed(self.decoders), strict=True):
+            x = decoder(skips.pop() + F.interpolate(up(x), scale_factor=2, mode="nearest"))
+        return x, bottom

@@ -1,0 +1,57 @@
+"""The frame in which the embedded networks see the world: crop, camera distance, the four views."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from model.camera import Camera
+from model.errors import ImageError
+
+HALF_FRAME = 0.6  # world units from the picture's middle to its border, at the world's origin
+FILL = 0.88  # how much of the crop's side the object's longer side takes
+FOV_DEG = 35.0  # assumed of a photo: a phone at two steps, or a product shot
+AZIMUTHS_DEG = (0.0, 90.0, 180.0, 270.0)
+
+
+def distance(tan_half_fov: float) -> float:
+    """Return the camera's distance from the world's origin, world units."""
+    return HALF_FRAME / tan_half_fov
+
+
+def crop_window(mask: np.ndarray) -> tuple[float, float, float]:  # (H, W) bool
+    """Return the square round the object, as (left, top, side) in image pixels; it may reach outside the image."""
+    ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if len(ys) == 0:
+        raise ImageError("No object in the image", "Draw a box round the object.")
+    x0, x1, y0, y1 = xs[0], xs[-1] + 1, ys[0], ys[-1] + 1
+    side = max(x1 - x0, y1 - y0) / FILL
+    return (x0 + x1 - side) / 2, (y0 + y1 - side) / 2, float(side)
+
+
+def input_camera(elevation_rad: float, fov_deg: float, size: int) -> Camera:
+    """Return the camera of the square crop at a size in pixels."""
+    return Camera.orbit(0.0, np.rad2deg(elevation_rad), distance(np.tan(np.deg2rad(fov_deg) / 2)), fov_deg, size, size)
+
+
+def photo_camera(crop: Camera, window: tuple[float, float, float], width: int, height: int) -> Camera:
+    """Return the camera of the whole photo, given that of its crop."""
+    left, top, side = window
+    scale = side / crop.width
+    return replace(
+        crop,
+        fx=crop.fx * scale,
+        fy=crop.fy * scale,
+        cx=crop.cx * scale + left,
+        cy=crop.cy * scale + top,
+        width=width,
+        height=height,
+    )
+
+
+def view_cameras(crop: Camera, size: int) -> tuple[Camera, ...]:
+    """Return the four cameras that look at the origin from all sides, the input's first."""
+    e = float(np.arcsin(np.clip(crop.T_world_camera[1, 2], -1, 1)))
+    d = float(np.linalg.norm(crop.position))
+    return tuple(Camera.orbit(a, np.rad2deg(e), d, crop.fov_y_deg, size, size) for a in AZIMUTHS_DEG)

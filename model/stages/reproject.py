@@ -1,0 +1,86 @@
+"""Reproject: draw known surface points into other views, as the Completion network wants them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from model.camera import Camera
+
+CHANNELS = 13  # front: rgb 3, known 1, depth 1, normal 3 · back: known 1, depth 1 · uncovered 1 · rays 2
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _splat(  # type: ignore[no-untyped-def]
+    points, normals, rgb, radii, R, t, focal, centre, distance, size, out, owner
+):
+    """Draw every point into the nearer of two z-buffers: what faces the camera, and what turns its back to it."""
+    front = np.full((size, size), 1e9, np.float32)
+    back = np.full((size, size), 1e9, np.float32)
+    for i in range(points.shape[0]):
+        px, py, pz = points[i, 0], points[i, 1], points[i, 2]
+        x = R[0, 0] * px + R[0, 1] * py + R[0, 2] * pz + t[0]
+        y = R[1, 0] * px + R[1, 1] * py + R[1, 2] * pz + t[1]
+        z = -(R[2, 0] * px + R[2, 1] * py + R[2, 2] * pz + t[2])
+        if z < 0.05:
+            continue
+        u, v = focal * x / z + centre, -focal * y / z + centre
+        r = min(radii[i] * focal / z, 1.5)
+        nx = R[0, 0] * normals[i, 0] + R[0, 1] * normals[i, 1] + R[0, 2] * normals[i, 2]
+        ny = R[1, 0] * normals[i, 0] + R[1, 1] * normals[i, 1] + R[1, 2] * normals[i, 2]
+        nz = R[2, 0] * normals[i, 0] + R[2, 1] * normals[i, 1] + R[2, 2] * normals[i, 2]
+        facing = -nx * x - ny * y + nz * z > 0
+        for row in range(max(0, int(v - r)), min(size, int(v + r) + 1)):
+            for col in range(max(0, int(u - r)), min(size, int(u + r) + 1)):
+                if facing:
+                    if z < front[row, col] - 1e-4:
+                        front[row, col] = z
+                        owner[row, col] = i
+                        out[0, row, col], out[1, row, col], out[2, row, col] = rgb[i, 0], rgb[i, 1], rgb[i, 2]
+                        out[3, row, col], out[4, row, col] = 1.0, z - distance
+                        out[5, row, col], out[6, row, col], out[7, row, col] = nx, ny, nz
+                elif z < back[row, col]:
+                    back[row, col] = z
+                    out[8, row, col], out[9, row, col] = 1.0, z - distance
+    for row in range(size):
+        for col in range(size):
+            if front[row, col] > back[row, col] + 0.02 and out[3, row, col] > 0:
+                # a surface that turns its back lies before it: what is seen here is not known
+                for c in range(8):
+                    out[c, row, col] = 0.0
+                owner[row, col] = -1
+
+
+def reproject(
+    points: np.ndarray,  # (N, 3) world
+    normals: np.ndarray,  # (N, 3) world, unit
+    rgb: np.ndarray,  # (N, 3) 0..1
+    radii: np.ndarray,  # (N,) half the side of the square that a point covers, world units
+    cameras: tuple[Camera, ...],
+    uncovered: np.ndarray | None = None,  # (V, S, S) where a part has moved away
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw points into square views; returns (V, CHANNELS, S, S) float32 and the (V, S, S) int32 index of the point seen, or -1."""
+    size = cameras[0].width
+    maps = np.zeros((len(cameras), CHANNELS, size, size), np.float32)
+    owner = np.full((len(cameras), size, size), -1, np.int32)
+    f32 = [np.ascontiguousarray(a, np.float32) for a in (points, normals, rgb, radii)]
+    for k, camera in enumerate(cameras):
+        T = camera.T_camera_world.astype(np.float32)
+        d = np.float32(np.linalg.norm(camera.position))
+        R, t = np.ascontiguousarray(T[:3, :3]), np.ascontiguousarray(T[:3, 3])
+        _splat(*f32, R, t, np.float32(camera.fx), np.float32(camera.cx), d, size, maps[k], owner[k])
+        slope = (np.arange(size, dtype=np.float32) + 0.5 - np.float32(camera.cx)) / np.float32(camera.fx)
+        maps[k, 11], maps[k, 12] = slope[None, :], -slope[:, None]
+    if uncovered is not None:
+        maps[:, 10] = uncovered
+    return maps, owner
+
+
+def surface_points(
+    camera: Camera,
+    depth: np.ndarray,  # (S, S) along the view axis
+    there: np.ndarray,  # (S, S) bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lift the pixels where there is a surface; returns (N, 3) world points and their (N,) half pixel sides."""
+    points = camera.unproject(camera.pixel_grid()[there], depth[there].astype(np.float64))
+    return points, 0.5 * depth[there] / camera.fx

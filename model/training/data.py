@@ -1,0 +1,202 @@
+"""Batches for the embedded networks, made on the fly from procedural objects while the network trains."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.network.embedded import SIDE, SIZE
+from model.partdrag4d.procedural import Buffers, Scene, input_cameras, make_scene, part_points, trace
+from model.stages.reproject import reproject, surface_points
+
+Example = dict[str, np.ndarray]
+Batch = dict[str, Tensor]
+FIRST_SEED = 1_000_000  # training counts up from here; seeds below are for looking at
+
+
+def view0(scene: Scene, amount: float) -> Example:
+    """Trace the input view as the networks see it: rgb on black, coverage, depth offset, camera-axes normals."""
+    seen = trace(scene, amount, (scene.camera0.resized(SIZE, SIZE),), SIZE, supersample=2)
+    R = scene.camera0.T_world_camera[:3, :3]
+    d = np.linalg.norm(scene.camera0.position)
+    there = seen.depth[0] > 0
+    return {
+        "rgb": seen.rgb[0].transpose(2, 0, 1),
+        "alpha": seen.alpha[0],
+        "there": there,
+        "depth": np.where(there, seen.depth[0] - d, 0).astype(np.float32),
+        "normal": (seen.normal[0] @ R).transpose(2, 0, 1).astype(np.float32),
+        "link": seen.link[0],
+        "elevation": np.float32(np.arcsin(R[1, 2])),
+        "tan_half_fov": np.float32(0.5 * scene.camera0.height / scene.camera0.fy),
+    }
+
+
+def surface_example(seed: int) -> Example | None:
+    """Make what Surface learns from: one view of an object in any of its states."""
+    scene = make_scene(seed)
+    example = view0(scene, scene.amounts[scene.source])
+    del example["link"]
+    return example
+
+
+def part_example(seed: int) -> Example | None:
+    """Make what PartNet learns from: one view, a click on a movable part, its mask and joint."""
+    scene = make_scene(seed)
+    example = view0(scene, scene.amounts[scene.source])
+    link = example.pop("link")
+    rng = np.random.default_rng(seed)
+    areas = np.bincount(link[link < 255], minlength=len(scene.joints) + 1)[1:]
+    clickable = np.flatnonzero(areas >= 25)
+    if len(clickable) == 0:
+        return None
+    moving = scene.moving - 1
+    chosen = moving if moving in clickable and rng.random() < 0.5 else int(rng.choice(clickable))
+    mask = link == chosen + 1
+    row, col = rng.choice(np.argwhere(mask))
+    joint = scene.joints[chosen]
+    turns = joint.kind == "revolute"
+    camera = scene.camera0.resized(SIZE // 4, SIZE // 4)
+    there = mask[::4, ::4]
+    d = np.linalg.norm(scene.camera0.position)
+    hinge = np.zeros((SIZE // 4, SIZE // 4, 3), np.float32)
+    if turns and there.any():
+        # the pixel in the corner of each 4 x 4 block stands for it
+        p = camera.unproject(camera.pixel_grid()[there] - 0.375, example["depth"][::4, ::4][there] + d)
+        r = p - joint.pivot
+        hinge[there] = -(r - (r @ joint.axis)[:, None] * joint.axis)
+    return example | {
+        "mask": mask,
+        "click": np.array([col + 0.5, row + 0.5], np.float32),
+        "kind": np.float32(turns),
+        "axis": joint.axis.astype(np.float32),
+        "hinge": hinge.transpose(2, 0, 1),
+        "hinge_there": there & turns,
+    }
+
+
+def completion_example(seed: int) -> Example | None:
+    """Make what Completion learns from: known points drawn into four views, and what is really there.
+
+    Every other example shows one image's surface; the rest, four views of a state whose part has moved to another.
+    """
+    scene = make_scene(seed)
+    cameras = input_cameras(scene.camera0, SIDE)
+    a, b = scene.amounts[scene.source], scene.amounts[scene.target]
+    moved = seed % 2 == 1
+    if moved:
+        source = trace(scene, a, cameras, SIDE)
+        target = trace(scene, b, cameras, SIDE)
+        known, uncovered = moved_points(scene, source, a, b)
+        maps, _ = reproject(*known, cameras, uncovered)
+    else:
+        target = trace(scene, a, cameras, SIDE)
+        big = (scene.camera0.resized(SIZE, SIZE),)
+        maps, _ = reproject(*lift(trace(scene, a, big, SIZE), big), cameras)
+    rotations = np.stack([c.T_world_camera[:3, :3] for c in cameras])
+    d = np.linalg.norm(scene.camera0.position)
+    there = target.depth > 0
+    return {
+        "known": maps,
+        "there": there,
+        "depth": np.where(there, target.depth - d, 0).astype(np.float32),
+        "normal": np.einsum("vhwi,vij->vjhw", target.normal, rotations).astype(np.float32),
+        "rgb": target.rgb.transpose(0, 3, 1, 2),
+    }
+
+
+Points = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # points, normals, rgb (N, 3), radii (N,)
+
+
+def lift(buffers: Buffers, cameras: tuple) -> Points:
+    """Turn traced views into surface points."""
+    found = []
+    for k, camera in enumerate(cameras):
+        there = buffers.depth[k] > 0
+        points, radii = surface_points(camera, buffers.depth[k], there)
+        found.append((points, buffers.normal[k][there], buffers.rgb[k][there], radii))
+    points, normals, rgb, radii = (np.concatenate(a) for a in zip(*found, strict=True))
+    return points, normals, rgb, radii
+
+
+def moved_points(scene: Scene, source: Buffers, a: float, b: float) -> tuple[Points, np.ndarray]:
+    """Move the part's points from amount a to b; also says where, in each view, the part was."""
+    cameras = input_cameras(scene.camera0, source.depth.shape[-1])
+    points, normals, rgb, radii = lift(source, cameras)
+    part = np.concatenate([source.link[k][source.depth[k] > 0] == scene.moving for k in range(len(cameras))])
+    T = scene.joints[scene.moving - 1].transform(b - a)
+    points, normals = points.copy(), normals.astype(np.float64)
+    points[part] = points[part] @ T[:3, :3].T + T[:3, 3]
+    normals[part] = normals[part] @ T[:3, :3].T
+    return (points, normals, rgb, radii), (source.link == scene.moving).astype(np.float32)
+
+
+EXAMPLES: dict[str, Callable[[int], Example | None]] = {
+    "surface": surface_example,
+    "part": part_example,
+    "completion": completion_example,
+}
+
+
+def batches(stage: str, batch: int, first: int, ahead: int = 4) -> Iterator[Batch]:
+    """Yield batches for ever; a thread stays a few ahead. Seeds count up from `first` (samples already seen)."""
+    made: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
+    stop = threading.Event()
+
+    def work() -> None:
+        seed = FIRST_SEED + 2 * first  # some seeds give nothing to learn from
+        try:
+            while not stop.is_set():
+                found: list[Example] = []
+                while len(found) < batch:
+                    example = EXAMPLES[stage](seed)
+                    seed += 1
+                    if example is not None:
+                        found.append(example)
+                put(collate(found))
+        except BaseException as problem:  # handed to the training loop, which raises it
+            put(problem)
+
+    def put(item: Batch | BaseException) -> None:
+        while not stop.is_set():
+            try:
+                return made.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    thread = threading.Thread(target=work, name="data", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = made.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def collate(examples: list[Example]) -> Batch:
+    """Stack examples into one batch of tensors."""
+    return {k: torch.from_numpy(np.stack([np.asarray(e[k]) for e in examples])) for k in examples[0]}
+
+
+def vary_colours(rgb: Tensor, alpha: Tensor, generator: torch.Generator) -> Tensor:
+    """Change exposure, contrast, tint and noise as cameras do; rgb (B, ..., 3, H, W) premultiplied, alpha (B, ..., 1, H, W)."""
+    b = rgb.shape[0]
+    shape = (b, *(1,) * (rgb.ndim - 1))
+
+    def draw(low: float, high: float, shape: tuple[int, ...] = shape) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=generator)
+
+    straight = (rgb / alpha.clamp(min=0.05)).clamp(1e-4, 1)
+    tint = draw(0.9, 1.1, (b, *(1,) * (rgb.ndim - 4), 3, 1, 1))
+    straight = straight ** draw(0.7, 1.45) * draw(0.7, 1.2) * tint
+    noise = torch.randn(rgb.shape, generator=generator) * draw(0, 0.02)
+    return (straight + noise).clamp(0, 1) * alpha

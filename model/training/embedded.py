@@ -1,0 +1,192 @@
+"""Train the networks that the app ships, on procedural objects, on whatever computer there is.
+
+Runs chain: the schedule counts samples, a checkpoint holds everything, and a later run goes on where one stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.network.embedded import SIDE, SIZE, Completion, PartNet, Surface, ray_grid
+from model.network.embedded import elevation_matrix
+from model.training.data import Batch, batches, vary_colours
+from model.training.muon import Muon
+
+NETWORKS: dict[str, type[nn.Module]] = {"surface": Surface, "part": PartNet, "completion": Completion}
+DECAY = 0.25  # the last part of the samples over which the step length falls to zero
+EMA = 0.998
+
+
+def surface_loss(net: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    """Depth and its gradients, normals, elevation."""
+    rgb = vary_colours(batch["rgb"], batch["alpha"][:, None], generator)
+    out = net(rgb, batch["alpha"], batch["tan_half_fov"])
+    there = batch["there"]
+    miss = (out.depth - batch["depth"]) * there
+    n = there.sum() + 1
+    losses = {"depth": 6 * miss.abs().sum() / n}
+    for stride in (1, 4):
+        for dim in (1, 2):
+            both = there.narrow(dim, stride, SIZE - stride) & there.narrow(dim, 0, SIZE - stride)
+            change = miss.narrow(dim, stride, SIZE - stride) - miss.narrow(dim, 0, SIZE - stride)
+            losses[f"slope{stride}"] = losses.get(f"slope{stride}", 0) + 6 * (change.abs() * both).sum() / n
+    losses["normal"] = ((1 - (out.normal * batch["normal"]).sum(1)) * there).sum() / n
+    losses["elevation"] = 2 * F.smooth_l1_loss(out.elevation, batch["elevation"], beta=0.1)
+    return losses
+
+
+def part_loss(surface: nn.Module) -> Callable[[nn.Module, Batch, torch.Generator], dict[str, Tensor]]:
+    """Mask, kind of joint, its axis and hinge; on true surfaces and, mostly, on those that Surface estimates."""
+
+    def loss(net: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        rgb = vary_colours(batch["rgb"], batch["alpha"][:, None], generator)
+        with torch.no_grad():
+            guess = surface(rgb, batch["alpha"], batch["tan_half_fov"])
+        true = (torch.rand(len(rgb), generator=generator) < 0.35)[:, None, None]
+        depth = torch.where(true, batch["depth"], guess.depth)
+        normal = torch.where(true[:, None], batch["normal"], guess.normal)
+        elevation = torch.where(true[:, 0, 0], batch["elevation"], guess.elevation)
+        R = elevation_matrix(elevation)
+        points, normals = world_maps(depth, normal, batch["tan_half_fov"], R)
+        out = net(rgb, batch["alpha"], points, normals, batch["click"])
+        # the truth is turned into the frame that the network was shown
+        turn = R @ elevation_matrix(batch["elevation"]).transpose(1, 2)
+        axis = (turn @ batch["axis"][..., None])[..., 0]
+        hinge = torch.einsum("bij,bjhw->bihw", turn, batch["hinge"])
+        mask = batch["mask"].float()
+        there = batch["there"].float()
+        bce = F.binary_cross_entropy_with_logits(out.mask, mask, reduction="none")
+        p = torch.sigmoid(out.mask) * there
+        dice = 1 - (2 * (p * mask).sum((1, 2)) + 1) / (p.sum((1, 2)) + mask.sum((1, 2)) + 1)
+        held = batch["hinge_there"].float()[:, None]
+        return {
+            "mask": 2 * (bce * there).sum() / there.sum(),
+            "dice": dice.mean(),
+            "kind": 0.5 * F.binary_cross_entropy_with_logits(out.kind, batch["kind"]),
+            "axis": (1 - F.cosine_similarity(out.axis, axis, dim=1)).mean() + 0.05 * (out.axis - axis).abs().mean(),
+            "hinge": 2 * ((out.hinge - hinge).abs() * held).sum() / (held.sum() * 3 + 1),
+        }
+
+    return loss
+
+
+def world_maps(depth: Tensor, normal: Tensor, tan_half_fov: Tensor, R: Tensor) -> tuple[Tensor, Tensor]:
+    """Lift the 128 px view to world points and normals at 64 px, (B, 3, 64, 64) each; R (B, 3, 3) camera-to-world."""
+    depth, normal = depth[:, ::2, ::2], F.normalize(F.avg_pool2d(normal, 2), dim=1, eps=1e-4)
+    distance = 0.6 / tan_half_fov[:, None, None]
+    z = depth + distance
+    rays = ray_grid(tan_half_fov, SIDE)
+    camera = torch.cat([rays * z[:, None], -depth[:, None]], 1)
+    return torch.einsum("bij,bjhw->bihw", R, camera), torch.einsum("bij,bjhw->bihw", R, normal)
+
+
+def completion_loss(net: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    """What every view sees; pixels that nothing is known of count most."""
+    known, there = batch["known"], batch["there"]
+    both = torch.cat([known[:, :, :3], batch["rgb"]], 1)
+    cover = torch.cat([known[:, :, 3:4], there[:, :, None].float()], 1)
+    known_rgb, rgb = vary_colours(both, cover, generator).chunk(2, 1)
+    out = net(torch.cat([known_rgb, known[:, :, 3:]], 2))
+    weight = torch.where(known[:, :, 3] > 0.5, 0.25, 1.0)
+    alpha = F.binary_cross_entropy_with_logits(out.alpha, there.float(), reduction="none")
+    inside = weight * there
+    n = inside.sum() + 1
+    return {
+        "alpha": 2 * (alpha * weight).mean(),
+        "depth": 6 * ((out.depth - batch["depth"]).abs() * inside).sum() / n,
+        "normal": 0.5 * ((1 - (out.normal * batch["normal"]).sum(2)) * inside).sum() / n,
+        "rgb": 4 * ((out.rgb - rgb).abs().mean(2) * inside).sum() / n,
+    }
+
+
+def step_length(seen: int, samples: int) -> float:
+    """Give the factor of the step length after `seen` of `samples`: warm up, hold, then fall to zero."""
+    return max(0.0, min(1.0, seen / 2000 + 0.02, (samples - seen) / (DECAY * samples)))
+
+
+def run(
+    stage: str,
+    samples: int,
+    out: Path,
+    minutes: float = float("inf"),
+    batch: int = 8,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Train one network until it has seen `samples`, or for `minutes`; returns the checkpoint's path.
+
+    Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps) and a checkpoint every two minutes.
+    """
+    torch.manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{stage}.pt"
+    net = NETWORKS[stage]().to(memory_format=torch.channels_last)
+    matrices = [p for n, p in net.named_parameters() if p.ndim >= 2 and n.startswith("net.") and "enter" not in n and "place" not in n]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in net.parameters() if id(p) not in chosen]
+    muon = Muon(matrices, lr=0.02, weight_decay=0.01)
+    adam = torch.optim.AdamW(others, lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    seen, spent = 0, 0.0
+    if path.exists():
+        saved = torch.load(path, weights_only=True)
+        net.load_state_dict(saved["net"])
+        muon.load_state_dict(saved["muon"])
+        adam.load_state_dict(saved["adam"])
+        ema, seen, spent = saved["ema"], saved["seen"], saved["spent_s"]
+    losses: Callable[[nn.Module, Batch, torch.Generator], dict[str, Tensor]]
+    losses = {"surface": surface_loss, "completion": completion_loss}.get(stage) or part_loss(load_ema("surface", out))
+    generator = torch.Generator().manual_seed(seed + seen)
+    start = saved_at = time.monotonic()
+    mean: dict[str, float] = {}
+    for data in batches(stage, batch, seen):
+        factor = step_length(seen, samples)
+        for optimiser, lr in ((muon, 0.02), (adam, 1.5e-3)):
+            for group in optimiser.param_groups:
+                group["lr"] = lr * factor
+        with torch.autocast("cpu", torch.bfloat16):
+            terms = losses(net, data, generator)
+        total = torch.stack([t.float() for t in terms.values()]).sum()
+        total.backward()
+        nn.utils.clip_grad_norm_(others, 1.0)
+        muon.step()
+        adam.step()
+        net.zero_grad(set_to_none=True)
+        decay = min(EMA, (seen // batch + 1) / (seen // batch + 10))
+        for k, v in net.state_dict().items():
+            ema[k].lerp_(v, 1 - decay)
+        seen += batch
+        for k, v in terms.items():
+            mean[k] = mean[k] * 0.98 + float(v.detach()) * 0.02 if k in mean else float(v.detach())
+        now = time.monotonic()
+        done = seen >= samples or now - start > minutes * 60
+        if seen // batch % 50 == 0 or done:
+            line = {"samples": seen, "seconds": round(spent + now - start, 1)} | {k: round(v, 4) for k, v in mean.items()}
+            with (out / f"{stage}.jsonl").open("a") as log:
+                log.write(json.dumps(line) + "\n")
+            say(f"{stage} {seen:>7}/{samples}  {(now - start):6.0f} s  " + "  ".join(f"{k} {v:.4f}" for k, v in mean.items()))
+        if now - saved_at > 120 or done:
+            saved_at = now
+            state = {"net": net.state_dict(), "ema": ema, "muon": muon.state_dict(), "adam": adam.state_dict()}
+            temporary = path.with_suffix(".tmp")
+            torch.save(state | {"seen": seen, "spent_s": spent + now - start}, temporary)
+            os.replace(temporary, path)
+        if done:
+            break
+    return path
+
+
+def load_ema(stage: str, out: Path) -> nn.Module:
+    """Load the averaged weights of a stage's checkpoint, ready to be used."""
+    saved = torch.load(out / f"{stage}.pt", weights_only=True)
+    net = NETWORKS[stage]()
+    net.load_state_dict(saved["ema"])
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
