@@ -1,0 +1,285 @@
+"""Every verb of the command line; what a verb needs is imported when it runs, so that --help answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from model.errors import Cancelled, DragError, PartRMError
+
+if TYPE_CHECKING:
+    from model.drag import Drag
+    from model.progress import Progress
+
+OVERVIEW = """\
+Open one photo of a thing with moving parts, see it as 3D Gaussian splats, pull a part, and see the next 3D state.
+
+examples:
+  %(prog)s                                   open the window
+  %(prog)s view cabinet.png                  open the window on a photo
+  %(prog)s predict cabinet.png --drag 310,420,380,455 -o out/state.ply --input-view out/view.png
+  %(prog)s render out/state.ply --cameras transforms.json -o out/views
+  %(prog)s doctor                            what this computer has and what will be used
+"""
+
+PREDICT = """\
+Do the main job without a window: photo in, pulled part out.
+
+IMAGE is a photo, or a .json beside one that names it and a drag: {"image": "cabinet.png", "drag": [x0, y0, x1, y1]}.
+Pixels are the image's own: x to the right, y down, from the upper left corner.
+
+examples:
+  %(prog)s cabinet.png --drag 310,420,380,455 -o state.ply
+  %(prog)s cabinet.png --box 40,20,600,580 --drag 310,420,380,455 -o state.splat --input-view view.png
+  %(prog)s cabinet.png --drag 310,420,380,455 -o state.ply --input-views steps --steps 6
+  %(prog)s resources/samples/cabinet.json -o state.ply --turntable turn.mp4 --report times.json
+"""
+
+RENDER = """\
+Draw a splat file from every camera of a transforms.json; one PNG a camera, named as in the file.
+
+example:
+  %(prog)s state.ply --cameras transforms.json -o views --background transparent
+"""
+
+CONVERT = """\
+Turn one splat format into another; what the target cannot hold is said, a line each.
+
+example:
+  %(prog)s scan.ply scan.splat
+"""
+
+TRAIN = """\
+Train the networks that the app ships, on procedural objects made on the fly. Needs no data and no GPU.
+Stop it at any time; --resume goes on where it stopped, with the same schedule.
+
+examples:
+  %(prog)s --preset embedded --stage surface --samples 1000000 --out runs/embedded
+  %(prog)s --preset embedded --stage part --samples 500000 --minutes 30 --resume
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the words like every other failure: a title and a hint."""
+
+    def error(self, message: str) -> NoReturn:
+        raise PartRMError(message[:1].upper() + message[1:], f"Try: {self.prog} --help")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0, 2 for a failure that is explained on two lines of stderr, 130 for Ctrl-C."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        options = parser().parse_args(_join_negative(words) or ["view"])
+        code: int = options.run(options)
+        return code
+    except PartRMError as error:
+        for line in (error.title, error.hint):
+            print(" ".join(line.split()), file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Cancelled):
+        return 130
+
+
+def parser() -> Parser:
+    """Build the grammar; a verb is one block here and one function below."""
+    program = "partrm-viewer" if Path(sys.argv[0]).stem == "partrm-viewer" else "python main.py"
+    top = Parser(program, description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    def verb(name: str, summary: str, description: str = "") -> Parser:
+        text = description or summary[:1].upper() + summary[1:] + "."
+        raw = argparse.RawDescriptionHelpFormatter
+        return verbs.add_parser(name, help=summary, description=text, formatter_class=raw)
+
+    def add_device(p: Parser) -> None:
+        p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the networks run")
+
+    def add_renderer(p: Parser) -> None:
+        p.add_argument("--renderer", choices=["auto", "gl", "cpu", "cuda"], default="auto", help="what draws the splats")
+
+    p = verb("view", "open the window (also with no words at all)")
+    p.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an image or a splat file")
+    p.set_defaults(run=_view)
+
+    p = verb("predict", "photo and drag in, next 3D state out, without a window", PREDICT)
+    p.add_argument("image", type=Path, metavar="IMAGE", help="a photo, or a .json that names one and a drag")
+    p.add_argument("--drag", action="append", type=_drag, metavar="X0,Y0,X1,Y1", help="pull from here to there; may repeat")
+    p.add_argument("--mask", type=Path, metavar="PNG", help="where the object is: white, at the image's size")
+    p.add_argument("--box", type=_box, metavar="X0,Y0,X1,Y1", help="a box around the object; GrabCut does the rest")
+    p.add_argument("--weights", default="embedded", metavar="NAME", help="embedded, partdrag4d, objaverse_hq or a path")
+    add_device(p)
+    add_renderer(p)
+    p.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn at random (default: 0)")
+    p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the splats; the ending chooses the format")
+    p.add_argument("--input-view", type=Path, metavar="PNG", help="draw the next state from the input camera, on white")
+    p.add_argument("--input-views", type=Path, metavar="DIR", help="draw steps 1/K ... K/K of the drag: 000.png, 001.png, ...")
+    p.add_argument("--steps", type=_count, default=6, metavar="K", help="how many steps --input-views draws (default: 6)")
+    p.add_argument("--turntable", type=Path, metavar="MP4", help="draw the next state from all around")
+    p.add_argument("--report", type=Path, metavar="JSON", help="write the time of each stage, memory, splats and the motion")
+    p.set_defaults(run=_predict)
+
+    p = verb("render", "draw a splat file from given cameras", RENDER)
+    p.add_argument("splat", type=Path, metavar="SPLAT", help="a splat file")
+    p.add_argument("--cameras", type=Path, required=True, metavar="JSON", help="a transforms.json")
+    p.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="the folder of the pictures")
+    p.add_argument("--background", choices=["white", "black", "transparent"], default="white", help="what lies behind")
+    add_renderer(p)
+    p.set_defaults(run=_render)
+
+    p = verb("convert", "turn one splat format into another", CONVERT)
+    p.add_argument("source", type=Path, metavar="IN", help="a splat file")
+    p.add_argument("target", type=Path, metavar="OUT", help="the ending chooses the format")
+    p.set_defaults(run=_convert)
+
+    p = verb("train", "train the networks that the app ships", TRAIN)
+    p.add_argument("--preset", choices=["embedded"], default="embedded", help="which networks")
+    p.add_argument("--stage", choices=["surface", "part", "completion"], required=True, help="which of them")
+    p.add_argument("--samples", type=_count, required=True, metavar="N", help="length of the schedule, in samples seen")
+    p.add_argument("--minutes", type=float, metavar="M", help="stop after this time, ready for --resume")
+    p.add_argument("--batch", type=_count, default=32, help="samples a step (default: 32)")
+    p.add_argument("--seed", type=int, default=0, help="seed of the objects and the weights (default: 0)")
+    p.add_argument("--out", type=Path, default=Path("runs/embedded"), metavar="DIR", help="(default: runs/embedded)")
+    p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
+    p.set_defaults(run=_train)
+
+    p = verb("doctor", "say what this computer has, which renderer and device will be used, and why")
+    p.set_defaults(run=_doctor)
+    return top
+
+
+def _view(options: argparse.Namespace) -> int:
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise PartRMError("There is no display to open a window on.", "The verb predict does the main job without one; see its --help.")
+    from partrm_viewer.window import run
+
+    return run(options.file)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from partrm_viewer import export
+
+    image, stored = export.read_sample(options.image)
+    drags = tuple(options.drag or stored)
+    if not drags:
+        raise DragError("There is no drag.", "Say what to pull where: --drag X0,Y0,X1,Y1 in pixels of the image.")
+    job = export.Job(
+        image=image,
+        drags=drags,
+        out=options.out,
+        mask=options.mask,
+        box=options.box,
+        weights=options.weights,
+        device=options.device,
+        renderer=options.renderer,
+        seed=options.seed,
+        input_view=options.input_view,
+        input_views=options.input_views,
+        steps=options.steps,
+        turntable=options.turntable,
+        report=options.report,
+    )
+    for path in export.predict(job, progress_line()):
+        print(path)
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from partrm_viewer import export
+
+    for path in export.render(options.splat, options.cameras, options.out, options.background, options.renderer):
+        print(path)
+    return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from model.formats import files
+
+    files.format_of(options.target)  # an unknown ending is said before a long read
+    lost = files.write(options.target, files.read(options.source))
+    for line in lost:
+        print(line)
+    print(options.target)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from model.training import embedded
+
+    embedded.run(
+        options.stage,
+        options.samples,
+        options.out,
+        options.resume,
+        minutes=options.minutes,
+        batch=options.batch,
+        seed=options.seed,
+    )
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from partrm_viewer import doctor
+
+    print(doctor.text())
+    return 0
+
+
+def progress_line() -> Progress:
+    """Return a Progress that rewrites one line of stderr where that is a terminal, and is silent elsewhere."""
+    from model.progress import silent
+
+    if not sys.stderr.isatty():
+        return silent
+    shown = 0.0
+
+    def show(fraction: float, what: str) -> None:
+        nonlocal shown
+        if fraction >= 1.0 or time.monotonic() - shown > 0.05:
+            shown = time.monotonic()
+            print(f"\r\x1b[K{fraction:4.0%} {what}", end="" if fraction < 1.0 else "\n", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _numbers(text: str, what: str) -> tuple[float, float, float, float]:
+    try:
+        x0, y0, x1, y1 = (float(word) for word in text.split(","))
+    except ValueError:
+        raise DragError(f"“{text}” is not a {what}.", f"Four numbers are needed: --{what} X0,Y0,X1,Y1") from None
+    if not all(abs(v) < 1e6 for v in (x0, y0, x1, y1)):  # catches nan too
+        raise DragError(f"“{text}” is not a {what}: its numbers are not pixels.", "Give pixels of the image.")
+    return x0, y0, x1, y1
+
+
+def _drag(text: str) -> Drag:
+    from model.drag import Drag
+
+    x0, y0, x1, y1 = _numbers(text, "drag")
+    return Drag((x0, y0), (x1, y1))
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    return _numbers(text, "box")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def _join_negative(words: list[str]) -> list[str]:
+    """Write `--drag -5,0,1,1` as `--drag=-5,0,1,1`: argparse takes a word that begins with a minus for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in ("--drag", "--box") and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] += "=" + word
+        else:
+            joined.append(word)
+    return joined

@@ -1,0 +1,279 @@
+"""Everything that leaves the program: predicted states, pictures, turntables and the report of a job. No Qt."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.camera import Camera
+from model.drag import Drag
+from model.errors import FormatError, ImageError
+from model.formats import files, transforms
+from model.formats.disk import write_atomically
+from model.gaussians import Gaussians
+from model.progress import Progress, silent
+from renderer.base import Renderer, choose
+
+if TYPE_CHECKING:
+    from model.stages.pipeline import Pipeline
+    from model.stages.state import Motion, Prediction
+
+TURNTABLE_FRAMES, TURNTABLE_FPS, TURNTABLE_SIZE_PX = 72, 24, 512
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr")
+BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one run of the main job reads and leaves behind; pixels are the image's own."""
+
+    image: Path
+    drags: tuple[Drag, ...]
+    out: Path
+    mask: Path | None = None
+    box: tuple[float, float, float, float] | None = None
+    weights: str = "embedded"
+    device: str = "auto"
+    renderer: str = "auto"
+    seed: int = 0
+    input_view: Path | None = None
+    input_views: Path | None = None
+    steps: int = 6
+    turntable: Path | None = None
+    report: Path | None = None
+
+
+@dataclass
+class Clock:
+    """Seconds spent in each stage, in the order of the first visit."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def read_sample(path: Path) -> tuple[Path, tuple[Drag, ...]]:
+    """Return the image and the drags stored with it; a photo has none.
+
+    A sample is JSON: {"image": name beside it, "drag": [x0, y0, x1, y1]}. Raises FormatError.
+    """
+    if path.suffix.lower() != ".json":
+        return path, ()
+    try:
+        sample = json.loads(path.read_text("utf-8"))
+        x0, y0, x1, y1 = (float(v) for v in sample["drag"])
+        return path.parent / sample["image"], (Drag((x0, y0), (x1, y1)),)
+    except OSError as error:
+        raise FormatError(f"Cannot read {path}: {error.strerror}", "Check the name and the folder.") from error
+    except (ValueError, TypeError, KeyError) as error:
+        hint = 'It should say {"image": "photo.png", "drag": [x0, y0, x1, y1]}.'
+        raise FormatError(f"{path} is not a sample", hint) from error
+
+
+def predict(job: Job, progress: Progress = silent) -> list[Path]:
+    """Do the main job: image and drags in, the next state and whatever pictures were asked for out.
+
+    Returns the paths written, pictures after splats. Raises PartRMError.
+    """
+    began = time.perf_counter()
+    files.format_of(job.out)  # an unknown ending is said before the work
+    clock = Clock()
+    with clock.stage("start"):
+        import torch
+
+        from model.stages.load import load_image
+        from model.stages.pipeline import Pipeline
+
+        torch.manual_seed(job.seed)
+        pipeline = Pipeline(job.weights, job.device)
+        renderer, reason = choose(job.renderer)
+    with clock.stage("load"):
+        image = load_image(job.image)
+        mask = read_mask(job.mask, image.shape[:2]) if job.mask else None
+    with clock.stage("open"):
+        rest = pipeline.open(image, mask=mask, box=job.box, progress=progress)
+    with clock.stage("predict"):
+        prediction = pipeline.predict(rest, list(job.drags), progress=progress)
+    with clock.stage("write"):
+        lost = files.write(make_room(job.out), prediction.state.gaussians)
+    for line in lost:
+        print(line, file=sys.stderr)
+    written = [job.out]
+    with clock.stage("draw"):
+        if job.input_view:
+            written.append(write_png(job.input_view, input_view(prediction, renderer)))
+        if job.input_views:
+            for k, picture in enumerate(step_views(pipeline, prediction, rest, job, renderer, progress)):
+                written.append(write_png(job.input_views / f"{k:03d}.png", picture))
+    if job.turntable:
+        with clock.stage("turntable"):
+            written.append(write_turntable(job.turntable, prediction.state.gaussians, renderer, progress))
+    if job.report:
+        figures = {
+            "image": {"path": str(job.image), "width": image.shape[1], "height": image.shape[0]},
+            "drags": [[*drag.start_px, *drag.end_px] for drag in job.drags],
+            "splats": len(prediction.state.gaussians),
+            "motion": describe(prediction.motion),
+            "seconds": clock.seconds,
+            "predict_seconds": prediction.times_s,
+            "total_seconds": time.perf_counter() - began,
+            "peak_memory_bytes": peak_memory_bytes(),
+            "weights": job.weights,
+            "device": str(pipeline.device),
+            "renderer": renderer.name,
+            "renderer_reason": reason,
+        }
+        written.append(write_json(job.report, figures))
+    progress(1.0, "done")
+    return written
+
+
+def input_view(prediction: Prediction, renderer: Renderer) -> np.ndarray:
+    """Draw a predicted state from the input camera at the image's size on white; (H, W, 3) uint8."""
+    return renderer.render(prediction.state.gaussians, prediction.state.camera).on()
+
+
+def step_views(
+    pipeline: Pipeline, prediction: Prediction, rest: Any, job: Job, renderer: Renderer, progress: Progress
+) -> Iterator[np.ndarray]:
+    """Draw steps 1/K ... K/K of the drags from the input camera; each (H, W, 3) uint8."""
+    for k in range(1, job.steps + 1):
+        drags = [Drag(d.start_px, lerp(d.start_px, d.end_px, k / job.steps)) for d in job.drags]
+        progress((k - 1) / job.steps, f"step {k} of {job.steps}")
+        yield input_view(pipeline.predict(rest, drags, part=prediction.part), renderer)
+
+
+def lerp(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[float, float]:
+    """Go from a to b by t, 0..1; exactly b at 1."""
+    return (a[0] * (1 - t) + b[0] * t, a[1] * (1 - t) + b[1] * t)
+
+
+def render(splat: Path, cameras: Path, folder: Path, background: str = "white", renderer: str = "auto") -> list[Path]:
+    """Draw a splat file from every camera of a transforms.json into a folder; returns the pictures' paths."""
+    named = [(picture_name(name), camera) for name, camera in transforms.read(cameras)]
+    if len({name for name, _ in named}) < len(named):
+        raise FormatError(f"{cameras} names one picture twice", "Give every frame a file_path of its own.")
+    gaussians = files.read(splat)
+    draws, _ = choose(renderer)
+    written = []
+    for name, camera in named:
+        frame = draws.render(gaussians, camera)
+        picture = frame.rgba8() if background == "transparent" else frame.on(BACKGROUNDS[background])
+        written.append(write_png(folder / name, picture))
+    return written
+
+
+def picture_name(file_path: str) -> Path:
+    """Turn a frame's file_path into a relative path that ends in .png and stays inside its folder."""
+    parts = [p for p in PurePosixPath(file_path.replace("\\", "/")).parts if p not in ("/", "..") and ":" not in p]
+    path = Path(*parts) if parts else Path("frame")
+    return path.with_suffix(".png") if path.suffix.lower() in PICTURES else path.with_name(path.name + ".png")
+
+
+def orbit(gaussians: Gaussians, count: int, size_px: int, elevation_deg: float = 20.0) -> list[Camera]:
+    """Return cameras once around all splats, which fit into each picture; the first looks from +z."""
+    low, high = np.percentile(gaussians.positions, [1, 99], axis=0)  # a few stray splats must not set the distance
+    centre, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 or 1.0
+    fov_y_deg = 30.0
+    distance = 1.1 * radius / np.sin(np.deg2rad(fov_y_deg / 2))
+    x, y, z = (float(v) for v in centre)
+    angles = np.arange(count) * (360.0 / count)
+    return [Camera.orbit(float(a), elevation_deg, distance, fov_y_deg, size_px, size_px, (x, y, z)) for a in angles]
+
+
+def write_turntable(path: Path, gaussians: Gaussians, renderer: Renderer, progress: Progress = silent) -> Path:
+    """Write one turn around the object as an H.264 video of three seconds."""
+    import imageio_ffmpeg
+
+    size = (TURNTABLE_SIZE_PX, TURNTABLE_SIZE_PX)
+    video = imageio_ffmpeg.write_frames(str(make_room(path)), size, fps=TURNTABLE_FPS, quality=8, ffmpeg_log_level="error")
+    try:
+        video.send(None)
+        for i, camera in enumerate(orbit(gaussians, TURNTABLE_FRAMES, TURNTABLE_SIZE_PX)):
+            progress(i / TURNTABLE_FRAMES, "turntable")
+            video.send(np.ascontiguousarray(renderer.render(gaussians, camera).on()))
+    except OSError as error:
+        raise FormatError(f"Cannot write {path}: {error}", "A video's name ends in .mp4; check the folder.") from error
+    finally:
+        video.close()
+    return path
+
+
+def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read where the object is, (H, W) bool: alpha where the picture has it, else white. Raises ImageError."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            band = picture.getchannel("A") if "A" in picture.getbands() else picture.convert("L")
+            mask = np.asarray(band) > 127
+    except (OSError, UnidentifiedImageError) as error:
+        raise ImageError(f"Cannot read the mask {path}", "A mask is a black and white PNG.") from error
+    if mask.shape != tuple(shape):
+        h, w = shape
+        raise ImageError(
+            f"The mask is {mask.shape[1]} x {mask.shape[0]} pixels, the image {w} x {h}.", "Give a mask of the image's size."
+        )
+    return mask
+
+
+def write_png(path: Path, picture: np.ndarray) -> Path:
+    """Write (H, W, 3) or (H, W, 4) uint8 as PNG, whole or not at all; returns the path. Raises FormatError."""
+    from PIL import Image
+
+    write_atomically(make_room(path), lambda stream: Image.fromarray(picture).save(stream, "PNG", compress_level=4))
+    return path
+
+
+def write_json(path: Path, value: object) -> Path:
+    """Write JSON, whole or not at all; returns the path. Raises FormatError."""
+    text = json.dumps(value, indent=2) + "\n"
+    write_atomically(make_room(path), lambda stream: stream.write(text.encode()))
+    return path
+
+
+def make_room(path: Path) -> Path:
+    """Make the folder that a file is to lie in; returns the file's path. Raises FormatError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FormatError(f"Cannot make the folder {path.parent}: {error.strerror}", "Choose another place.") from error
+    return path
+
+
+def describe(motion: Motion | None) -> dict[str, Any] | None:
+    """Return a motion in plain numbers; None where the predictor knows none."""
+    if motion is None:
+        return None
+    return {
+        "kind": motion.joint.kind,
+        "amount": float(motion.amount),
+        "unit": "world" if motion.joint.kind == "prismatic" else "rad",
+        "axis": [float(v) for v in motion.joint.axis],
+        "pivot": [float(v) for v in motion.joint.pivot],
+        "miss_px": float(motion.miss_px),
+        "confidence": float(motion.confidence),
+    }
+
+
+def peak_memory_bytes() -> int | None:
+    """Return the most memory this process ever held; None where the system does not tell (Windows)."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
