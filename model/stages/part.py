@@ -1,0 +1,200 @@
+"""Part: which pixels and which Gaussians belong to the part under a click, and how it probably moves."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from model.articulation.joint import Joint
+from model.camera import Camera
+from model.errors import DragError
+from model.gaussians import Gaussians, matrix_from_quaternion
+from model.network.embedded import SIZE, PartNet
+from model.stages.multiview import cut
+from model.stages.reproject import reproject
+from model.stages.rigid import box_frame, likely_joints
+from model.stages.state import Part, State
+
+REACH = 0.025  # how far beside the object a click may land, as a part of the image's longer side
+SAME = 0.03  # world units: a Gaussian this near to what the input view shows is what it shows
+THICK = 0.03  # world units: how thick a part is taken to be behind what can be seen of it
+
+
+class Seen(NamedTuple):
+    """What the input view shows of a state's Gaussians, at SIZE pixels."""
+
+    depth: np.ndarray  # (S, S) along the view axis, 0 where nothing
+    normal: np.ndarray  # (S, S, 3) world
+    rgb: np.ndarray  # (S, S, 3)
+    owner: np.ndarray  # (S, S) int32, the Gaussian seen, or -1
+
+
+def look(gaussians: Gaussians, crop: Camera, size: int = SIZE) -> Seen:
+    """Draw the Gaussians as surface points into the input view."""
+    normals = facing_normals(gaussians, crop)
+    radii = gaussians.scales.max(1)
+    maps, owner = reproject(gaussians.positions, normals, gaussians.colours, radii, (crop.resized(size, size),))
+    there = maps[0, 3] > 0.5
+    depth = np.where(there, maps[0, 4] + np.linalg.norm(crop.position), 0).astype(np.float32)
+    R = crop.T_world_camera[:3, :3]
+    return Seen(depth, maps[0, 5:8].transpose(1, 2, 0) @ R.T, maps[0, :3].transpose(1, 2, 0), owner[0])
+
+
+def disc_normals(gaussians: Gaussians) -> np.ndarray:
+    """Return the direction of each Gaussian's shortest axis, (N, 3)."""
+    R = matrix_from_quaternion(gaussians.rotations)
+    shortest = np.argmin(gaussians.scales, axis=1)
+    return np.take_along_axis(R, shortest[:, None, None], axis=2)[..., 0]
+
+
+def facing_normals(gaussians: Gaussians, camera: Camera) -> np.ndarray:
+    """Return the normals turned towards a camera, for sets whose normals have no outside."""
+    n = disc_normals(gaussians)
+    away = (n * (camera.position - gaussians.positions)).sum(1) < 0
+    return np.where(away[:, None], -n, n)
+
+
+def find_part(state: State, click_px: tuple[float, float], net: PartNet) -> Part:
+    """Find the part under a click in the image; raises DragError where there is no object."""
+    click = nearest_object_pixel(state.mask, click_px)
+    scale = SIZE / _window(state)[2]
+    left, top, _ = _window(state)
+    in_crop = np.clip((np.array(click) - (left, top)) * scale, 0.5, SIZE - 0.5)
+    seen = look(state.gaussians, state.crop)
+    rgb, alpha = cut(state.image, state.mask, _window(state), SIZE)
+    points, normals, there = filled_surface(seen, state.crop, alpha > 0.5)
+    device = next(net.parameters()).device
+    with torch.inference_mode():
+        out = net(
+            torch.from_numpy(rgb.transpose(2, 0, 1))[None].to(device),
+            torch.from_numpy(alpha)[None].to(device),
+            torch.from_numpy(points[::2, ::2].transpose(2, 0, 1).astype(np.float32))[None].to(device),
+            F.normalize(F.avg_pool2d(torch.from_numpy(normals.transpose(2, 0, 1).astype(np.float32))[None], 2), dim=1).to(device),
+            torch.from_numpy(in_crop.astype(np.float32))[None].to(device),
+        )
+    logits = out.mask[0].cpu().numpy()
+    small = under_click((logits > 0) & there, in_crop)
+    score = float(1 / (1 + np.exp(-logits[small].mean())))
+    p, n = points[small], normals[small]
+    weights = small[::4, ::4] if small[::4, ::4].any() else there[::4, ::4]
+    hinge = out.hinge[0].cpu().numpy().transpose(1, 2, 0)[weights].mean(0) + points[::4, ::4][weights].mean(0)
+    axis = out.axis[0].cpu().numpy().astype(np.float64)
+    guess = Joint("revolute", axis / max(float(np.linalg.norm(axis)), 1e-6), hinge.astype(np.float64))
+    turns = float(1 / (1 + np.exp(-float(out.kind[0]))))
+    joints, costs = likely_joints(p, n, guess, turns)
+    mask = enlarge(np.where(small, np.maximum(logits, 0.5), np.minimum(logits, -0.5)), state)
+    splats = part_splats(state.gaussians, state.crop, seen, small, p, n)
+    row, col = int(in_crop[1]), int(in_crop[0])
+    grab = state.crop.resized(SIZE, SIZE).unproject(in_crop, _depth(points[row, col], state.crop))
+    return Part(click, mask, splats, grab, score, joints, costs)
+
+
+def nearest_object_pixel(mask: np.ndarray, click_px: tuple[float, float]) -> tuple[float, float]:
+    """Return the click, or the object's nearest pixel when it landed just beside it."""
+    h, w = mask.shape
+    x, y = click_px
+    if not (0 <= x < w and 0 <= y < h):
+        raise DragError("The drag starts outside the image", f"The image is {w} x {h} pixels; start on the object.")
+    if mask[int(y), int(x)]:
+        return click_px
+    reach = int(np.ceil(REACH * max(h, w)))
+    x0, y0 = max(0, int(x) - reach), max(0, int(y) - reach)
+    near = np.argwhere(mask[y0 : int(y) + reach + 1, x0 : int(x) + reach + 1])
+    if len(near) == 0:
+        raise DragError("There is no object under the pointer", "Start the drag on the part that should move.")
+    row, col = near[np.argmin(((near - (y - y0, x - x0)) ** 2).sum(1))]
+    return float(col + x0) + 0.5, float(row + y0) + 0.5
+
+
+def _window(state: State) -> tuple[float, float, float]:
+    """Return the crop's square in image pixels: left, top, side."""
+    side = state.crop.width * state.camera.fx / state.crop.fx
+    scale = side / state.crop.width
+    return state.camera.cx - state.crop.cx * scale, state.camera.cy - state.crop.cy * scale, side
+
+
+def _depth(point: np.ndarray, camera: Camera) -> float:
+    return float(camera.project(point)[1])
+
+
+def filled_surface(seen: Seen, crop: Camera, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give every object pixel of the input view a surface point; small holes take their neighbours'.
+
+    Returns points and normals (S, S, 3), world, and where there is a surface (S, S).
+    """
+    depth, normal = seen.depth.copy(), seen.normal.astype(np.float32)
+    for _ in range(4):
+        hole = inside & (depth == 0)
+        if not hole.any():
+            break
+        known = (depth > 0).astype(np.float32)
+        count = cv2.blur(known, (3, 3), borderType=cv2.BORDER_CONSTANT)
+        fill = hole & (count > 0)
+        mean = cv2.blur(depth, (3, 3), borderType=cv2.BORDER_CONSTANT) / np.maximum(count, 1e-6)
+        mean_normal = cv2.blur(normal * known[..., None], (3, 3), borderType=cv2.BORDER_CONSTANT)
+        depth[fill] = mean[fill]
+        normal[fill] = mean_normal[fill] / np.maximum(np.linalg.norm(mean_normal[fill], axis=-1, keepdims=True), 1e-6)
+    camera = crop.resized(*depth.shape[::-1])
+    there = inside & (depth > 0)
+    middle = float(np.linalg.norm(crop.position))
+    points = camera.unproject(camera.pixel_grid(), np.where(there, depth, middle))
+    return points, normal, there
+
+
+def under_click(mask: np.ndarray, click: np.ndarray) -> np.ndarray:
+    """Keep the piece of a (S, S) mask under the click, and pieces that are large beside it; never empty."""
+    row, col = int(click[1]), int(click[0])
+    mask = mask.copy()
+    mask[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = True
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    own = labels[row, col]
+    keep = stats[:, cv2.CC_STAT_AREA] > 0.3 * stats[own, cv2.CC_STAT_AREA]
+    keep[0], keep[own] = False, True
+    return np.asarray(keep[labels])
+
+
+def enlarge(logits: np.ndarray, state: State) -> np.ndarray:
+    """Bring (S, S) mask logits of the crop to the image's size; (H, W) bool."""
+    left, top, side = _window(state)
+    step = side / logits.shape[0]
+    A = np.array([[1 / step, 0, (0.5 - left) / step - 0.5], [0, 1 / step, (0.5 - top) / step - 0.5]])
+    h, w = state.mask.shape
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    large = cv2.warpAffine(logits.astype(np.float32), A, (w, h), flags=flags, borderValue=-10.0)
+    return np.asarray((large > 0) & state.mask)
+
+
+def part_splats(
+    gaussians: Gaussians,
+    crop: Camera,
+    seen: Seen,
+    mask: np.ndarray,  # (S, S) bool
+    points: np.ndarray,  # (M, 3) the part's visible surface
+    normals: np.ndarray,  # (M, 3)
+) -> np.ndarray:
+    """Carry the part's mask over to the Gaussians, (N,) bool.
+
+    What the input view shows follows the mask; what it hides belongs to the part if it lies in the part's box.
+    """
+    size = mask.shape[0]
+    pixels, depth = crop.resized(size, size).project(gaussians.positions)
+    col, row = np.floor(pixels).astype(int).T
+    inside = (col >= 0) & (col < size) & (row >= 0) & (row < size)
+    col, row = np.clip(col, 0, size - 1), np.clip(row, 0, size - 1)
+    shown = inside & (np.abs(depth - seen.depth[row, col]) < SAME)
+    axes, low, high = box_frame(points, normals)
+    margin = np.array([0.005, 0.005, 0.005])
+    p = gaussians.positions @ axes
+    low, high = low - margin, high + margin
+    low[2] = min(low[2], high[2] - THICK)
+    boxed = ((p >= low) & (p <= high)).all(1)
+    return np.asarray(np.where(shown, mask[row, col], boxed & ~inside_front(depth, seen.depth[row, col])))
+
+
+def inside_front(depth: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Say which Gaussians lie before everything that the input view shows (N,)."""
+    return (shown > 0) & (depth < shown - SAME)

@@ -1,0 +1,106 @@
+"""Pipeline: the picture as one object that keeps its networks and does nothing twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from model import weights as catalogue
+from model.drag import Drag
+from model.errors import WeightsError
+from model.network.embedded import Completion, PartNet, Surface
+from model.progress import Progress, silent
+from model.stages.frame import crop_window, photo_camera
+from model.stages.multiview import multiview
+from model.stages.part import nearest_object_pixel
+from model.stages.predict import EmbeddedPredictor, Rasterize, pull, surface_picture
+from model.stages.reconstruct import reconstruct
+from model.stages.segment import object_mask
+from model.stages.state import Motion, Part, Prediction, State
+
+
+T = TypeVar("T", bound=torch.nn.Module)
+
+
+class Pipeline:
+    """Image -> rest state -> part -> motion -> next state."""
+
+    def __init__(self, weights: str = "embedded", device: str = "auto", rasterize: Rasterize = surface_picture) -> None:
+        """Load the networks; raises WeightsError. `rasterize` draws predicted states for the image panel."""
+        self.device = choose_device(device)
+        self.surface = load_network(Surface, "surface", self.device)
+        self.completion = load_network(Completion, "completion", self.device)
+        part_net = load_network(PartNet, "part", self.device)
+        if weights != "embedded":
+            raise WeightsError(
+                f"Weights '{weights}' cannot be used yet", "The embedded weights need nothing: leave --weights out."
+            )
+        self.predictor = EmbeddedPredictor(part_net, self.completion, rasterize)
+        self.times_s: dict[str, float] = {}  # of the last open
+
+    def open(
+        self,
+        image: np.ndarray,  # (H, W, 3 or 4) uint8
+        mask: np.ndarray | None = None,  # (H, W) bool, the object, where it is known
+        box: tuple[float, float, float, float] | None = None,  # round the object, x0, y0, x1, y1 px
+        progress: Progress = silent,
+    ) -> State:
+        """Turn a photo into a state at rest; raises ImageError where no object is found."""
+        start = time.perf_counter()
+        progress(0.0, "Finding the object")
+        if mask is None:
+            mask = object_mask(image, box, lambda f, what: progress(0.3 * f, what))
+        segmented = time.perf_counter()
+        window = crop_window(mask)
+        rgb = np.ascontiguousarray(image[..., :3])
+        views = multiview(rgb, mask, window, self.surface, self.completion, progress=lambda f, what: progress(0.3 + 0.6 * f, what))
+        seen = time.perf_counter()
+        progress(0.9, "Laying splats")
+        gaussians = reconstruct(views)
+        h, w = mask.shape
+        white = np.where(mask[..., None], rgb, 255).astype(np.uint8)
+        camera = photo_camera(views[0].camera, window, w, h)
+        self.times_s = {"segment": segmented - start, "multiview": seen - segmented, "reconstruct": time.perf_counter() - seen}
+        progress(1.0, "Done")
+        return State(white, mask, camera, views[0].camera, gaussians)
+
+    def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
+        """Find the part under a click; raises DragError on the background."""
+        progress(0.0, "Finding the part")
+        return self.predictor.part(state, click_px)
+
+    def motion(self, state: State, part: Part, drag: Drag) -> Motion:
+        """Read the part's motion from a drag: the rigid preview. NumPy only, a few milliseconds, any thread."""
+        return pull(state, part, [drag])
+
+    def predict(
+        self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
+    ) -> Prediction:
+        """Predict the state after the drags; raises DragError."""
+        for drag in drags:
+            nearest_object_pixel(state.mask, drag.start_px)
+        return self.predictor.predict(state, drags, part, progress)
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn auto, cpu or cuda into a device; auto takes a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise WeightsError("There is no CUDA device", "Use --device cpu, or --device auto to take what there is.")
+    return torch.device(name)
+
+
+def load_network(kind: type[T], name: str, device: torch.device) -> T:
+    """Load one of the bundled networks, in float32, ready to be used."""
+    net = kind()
+    tensors = catalogue.load(catalogue.embedded(name))
+    try:
+        net.load_state_dict({k: v.float() for k, v in tensors.items()})
+    except RuntimeError as problem:
+        raise WeightsError(f"The weights '{name}' do not fit this version", "Reinstall, or restore resources/weights.") from problem
+    return net.eval().requires_grad_(False).to(device)

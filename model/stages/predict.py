@@ -1,0 +1,170 @@
+"""Predict: (state, drags) -> the next state. A predictor is anything that can do this; the embedded one lives here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from model.camera import Camera
+from model.drag import Drag
+from model.gaussians import Gaussians, concatenate
+from model.network.embedded import SIDE, Completion, PartNet
+from model.progress import Progress, silent
+from model.stages import rigid
+from model.stages.frame import view_cameras
+from model.stages.multiview import complete
+from model.stages.part import disc_normals, find_part, look
+from model.stages.reconstruct import FOOTPRINT, view_discs
+from model.stages.reproject import reproject
+from model.stages.state import Motion, Part, Prediction, State
+
+
+Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
+PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
+
+
+class Predictor(Protocol):
+    """The seam: takes a state and drags, gives the next one, with part and motion where it knows them."""
+
+    name: str
+
+    def part(self, state: State, click_px: tuple[float, float]) -> Part:
+        """Find the part under a click; raises DragError where there is none."""
+
+    def predict(self, state: State, drags: Sequence[Drag], part: Part | None, progress: Progress) -> Prediction:
+        """Predict the state after the drags; `part` is that of the first drag where it is known already."""
+
+
+class EmbeddedPredictor:
+    """Move the part rigidly along its joint, then fill in what the move has uncovered."""
+
+    name = "embedded"
+
+    def __init__(self, part_net: PartNet, completion: Completion, rasterize: Rasterize) -> None:
+        self.part_net, self.completion, self.rasterize = part_net, completion, rasterize
+
+    def part(self, state: State, click_px: tuple[float, float]) -> Part:
+        return find_part(state, click_px, self.part_net)
+
+    def predict(
+        self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
+    ) -> Prediction:
+        """Pull every part that the drags start on, one after the other; times_s tells what each stage took."""
+        times = {"part": 0.0, "motion": 0.0, "completion": 0.0}
+        gaussians = state.gaussians
+        first: tuple[Part, Motion] | None = None
+        groups = _by_part(state, drags, part, self, times, progress)
+        for k, (moving, pulls) in enumerate(groups):
+            progress(0.3 + 0.6 * k / len(groups), "Moving the part")
+            start = time.perf_counter()
+            motion = pull(state, moving, pulls)
+            times["motion"] += time.perf_counter() - start
+            start = time.perf_counter()
+            extra = len(gaussians) - len(moving.splats)  # what earlier parts uncovered is appended behind
+            belongs = np.concatenate([moving.splats, np.zeros(extra, bool)])
+            gaussians = move_and_fill(state, gaussians, belongs, motion, self.completion)
+            times["completion"] += time.perf_counter() - start
+            first = first or (moving, motion)
+        assert first is not None
+        progress(1.0, "Done")
+        return Prediction(seen_state(state, gaussians, self.rasterize), *first, times)
+
+
+def _by_part(
+    state: State, drags: Sequence[Drag], part: Part | None, predictor: EmbeddedPredictor, times: dict[str, float], progress: Progress
+) -> list[tuple[Part, list[Drag]]]:
+    """Group the drags by the part that they start on."""
+    groups: list[tuple[Part, list[Drag]]] = [(part, [])] if part else []
+    for k, drag in enumerate(drags):
+        x, y = int(drag.start_px[0]), int(drag.start_px[1])
+        h, w = state.mask.shape
+        inside = 0 <= x < w and 0 <= y < h
+        held = next((g for g in groups if (inside and g[0].mask[y, x]) or drag.start_px == g[0].click_px), None)
+        if held is None:
+            progress(0.3 * k / len(drags), "Finding the part")
+            start = time.perf_counter()
+            held = (predictor.part(state, drag.start_px), [])
+            times["part"] += time.perf_counter() - start
+            groups.append(held)
+        held[1].append(drag)
+    return [g for g in groups if g[1]]
+
+
+def pull(state: State, part: Part, drags: Sequence[Drag]) -> Motion:
+    """Read a part's motion from drags that start on it; instant."""
+    side_px = state.crop.width * state.camera.fx / state.crop.fx
+    grab = [part.grab if d.start_px == part.click_px else surface_at(state, part, d.start_px) for d in drags]
+    return rigid.motion(part, np.array(grab), state.camera, drags, side_px)
+
+
+def surface_at(state: State, part: Part, pixel: tuple[float, float]) -> np.ndarray:
+    """Return the point of the part's surface nearest to a pixel's line of sight, (3,) world."""
+    candidates = state.gaussians.positions[part.splats]
+    if len(candidates) == 0:
+        return part.grab
+    pixels, depth = state.camera.project(candidates)
+    near = np.hypot(pixels[:, 0] - pixel[0], pixels[:, 1] - pixel[1])
+    close = near < near.min() + 2
+    return state.camera.unproject(np.array(pixel), float(depth[close].min()))
+
+
+def move_and_fill(
+    state: State,
+    gaussians: Gaussians,
+    part: np.ndarray,  # (N,) bool
+    motion: Motion,
+    completion: Completion,
+) -> Gaussians:
+    """Move the part and add what the four views then show that no Gaussian covers."""
+    cameras = view_cameras(state.crop, SIDE)
+    was = np.stack([part_view(gaussians, part, c) for c in cameras])
+    moved = gaussians.moved(motion.T, part)
+    normals = disc_normals(moved)
+    radii = np.sort(moved.scales, axis=1)[:, 1]
+    maps, _ = reproject(moved.positions, normals, moved.colours, radii, cameras, was)
+    views = complete(maps, cameras, completion)
+    filled = [moved]
+    for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
+        swept = sweep(gaussians.positions[part], moved.positions[part], camera)
+        filled.append(view_discs(view, FOOTPRINT[1], (maps[k, 3] < 0.5) & swept))
+    return concatenate(filled)
+
+
+def part_view(gaussians: Gaussians, part: np.ndarray, camera: Camera) -> np.ndarray:
+    """Say where a camera sees the part, (S, S) float32."""
+    owner = look(gaussians, camera, camera.width).owner
+    return ((owner >= 0) & part[np.maximum(owner, 0)]).astype(np.float32)
+
+
+def sweep(before: np.ndarray, after: np.ndarray, camera: Camera) -> np.ndarray:
+    """Say which pixels a part may have uncovered or show its inside: the hull of both its places, (S, S) bool."""
+    swept = np.zeros((camera.height, camera.width), np.uint8)
+    pixels, depth = camera.project(np.concatenate([before, after]))
+    pixels = pixels[depth > 1e-2]
+    if len(pixels) >= 3:
+        hull = cv2.convexHull(np.clip(pixels, -1e4, 1e4).astype(np.float32))
+        cv2.fillConvexPoly(swept, np.round(hull - 0.5).astype(np.int32), (1,))
+    return swept > 0
+
+
+def seen_state(before: State, gaussians: Gaussians, rasterize: Rasterize) -> State:
+    """Make the state that holds new Gaussians, with a picture of them in the input view."""
+    h, w = before.mask.shape
+    scale = min(1.0, PICTURE / max(h, w))
+    camera = before.camera.resized(max(1, round(w * scale)), max(1, round(h * scale)))
+    frame = cv2.resize(rasterize(gaussians, camera), (w, h), interpolation=cv2.INTER_LINEAR)
+    image = np.clip(frame[..., :3] + 1 - frame[..., 3:], 0, 1) * 255
+    return replace(before, image=image.round().astype(np.uint8), mask=frame[..., 3] > 0.5, gaussians=gaussians)
+
+
+def surface_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
+    """Draw the Gaussians as plain surface points: what to do without a renderer; (H, W, 4) float32 premultiplied."""
+    size = max(camera.width, camera.height)
+    seen = look(gaussians, replace(camera, width=size, height=size), size)
+    there = seen.depth > 0
+    return np.concatenate([seen.rgb * there[..., None], there[..., None]], 2)[: camera.height, : camera.width].astype(np.float32)

@@ -1,0 +1,76 @@
+"""Reconstruct: surfaces seen from several sides become Gaussians, one flat disc a pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.gaussians import Gaussians, concatenate, quaternion_from_matrix
+from model.stages.state import View
+
+OPACITY = 0.98
+THIN = 0.15  # a disc's thickness, as a part of its radius
+STEEPEST = 0.3  # discs of surfaces seen at a flatter angle are not stretched any further
+FOOTPRINT = (0.6, 0.5)  # radius in pixels: the input view, which holds the detail; the other views
+NEAR = 0.03  # world units in which two views' surfaces count as one
+CLEAR = 0.25  # the input view shows a surface well if it is inclined by more than this cosine
+
+
+def discs(
+    points: np.ndarray,  # (N, 3) world
+    normals: np.ndarray,  # (N, 3) unit, world, towards the viewer
+    colours: np.ndarray,  # (N, 3)
+    radii: np.ndarray,  # (N,) world units, across the line of sight
+    eye: np.ndarray,  # (3,)
+) -> Gaussians:
+    """Lay one flat Gaussian on each surface point, stretched along the slope so that it covers its pixel."""
+    sight = eye - points
+    sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+    cosine = np.abs((normals * sight).sum(1))
+    across = np.cross(sight, normals)
+    length = np.linalg.norm(across, axis=1, keepdims=True)
+    other = np.cross(normals, np.where(np.abs(normals[:, 1:2]) < 0.9, [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]))
+    across = np.where(length > 1e-3, across, other)
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    axes = np.stack([across, np.cross(normals, across), normals], axis=2)
+    scales = np.stack([radii, radii / np.maximum(cosine, STEEPEST), THIN * radii], axis=1)
+    opacities = np.full(len(points), OPACITY)
+    return Gaussians.from_colours(points, quaternion_from_matrix(axes), scales, opacities, colours, antialiased=True)
+
+
+def view_discs(view: View, footprint: float, keep: np.ndarray | None = None) -> Gaussians:
+    """Turn the pixels of one view that show a surface (and are to be kept) into Gaussians."""
+    there = view.depth > 0 if keep is None else keep & (view.depth > 0)
+    points = view.camera.unproject(view.camera.pixel_grid()[there], view.depth[there].astype(np.float64))
+    radii = footprint * view.depth[there] / view.camera.fx
+    return discs(points, view.normal[there].astype(np.float64), view.rgb[there], radii, view.camera.position)
+
+
+def reconstruct(views: tuple[View, ...], carve: bool = True) -> Gaussians:
+    """Join the views' surfaces; with carve, guessed views give way to what the first one plainly shows.
+
+    A guessed point is dropped when the first view looks past it (outside the outline), through it (it lies before the surface seen there),
+    or shows the same surface better.
+    """
+    sets = [view_discs(views[0], FOOTPRINT[0])]
+    for view in views[1:]:
+        keep = view.depth > 0
+        if carve:
+            points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
+            keep = keep.copy()
+            keep[keep] = _agrees(points, views[0])
+        sets.append(view_discs(view, FOOTPRINT[1], keep))
+    return concatenate(sets)
+
+
+def _agrees(points: np.ndarray, first: View) -> np.ndarray:  # (N, 3) -> (N,) bool
+    pixels, depth = first.camera.project(points)
+    size = first.camera.width
+    col, row = np.floor(pixels).astype(int).T
+    inside = (col >= 0) & (col < size) & (row >= 0) & (row < size)
+    col, row = np.clip(col, 0, size - 1), np.clip(row, 0, size - 1)
+    seen = first.depth[row, col]
+    sight = first.camera.position - points
+    sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+    clear = (first.normal[row, col] * sight).sum(1) > CLEAR
+    behind = depth > seen + np.where(clear, NEAR, -NEAR / 2)
+    return inside & (seen > 0) & behind

@@ -1,0 +1,122 @@
+"""Rigid: how a part probably moves, read from its shape, the network's guess and the drag; instant, NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from model.articulation.joint import Joint
+from model.camera import Camera
+from model.drag import Drag
+from model.errors import DragError
+from model.stages.state import Motion, Part
+
+TURN_LIMITS_RAD = (-2.4, 2.4)
+SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
+MISS = 0.02  # how far from the path a drag may end, as a part of the crop's side
+CLOSING = 0.7  # cost of moving against the way that the part opens
+FAR = 0.25  # cost of a radian or a world unit: of two ways to the pointer, take the shorter
+
+
+def box_frame(points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit a box to a part's visible surface, (N, 3) points and normals; returns axes and the two corners in them.
+
+    The columns of axes (3, 3) are u (across), v (up) and n (out of the surface that most normals agree on).
+    """
+    n = main_direction(normals)
+    if abs(n[1]) > 0.9:
+        n = np.array([0.0, np.sign(n[1]), 0.0])
+        flat = points[:, [0, 2]].astype(np.float32)
+        (_, _, angle) = cv2.minAreaRect(flat)
+        a = np.deg2rad(angle)
+        u = np.array([np.cos(a), 0.0, np.sin(a)])
+        if abs(u[0]) < abs(u[2]):  # u runs across the picture
+            u = np.array([u[2], 0.0, -u[0]])
+    else:
+        u = np.cross([0.0, 1.0, 0.0], n)
+        u /= np.linalg.norm(u)
+    axes = np.stack([u, np.cross(n, u), n], axis=1)
+    inside = points @ axes
+    return axes, np.percentile(inside, 1, axis=0), np.percentile(inside, 99, axis=0)
+
+
+def main_direction(normals: np.ndarray) -> np.ndarray:  # (N, 3) unit
+    """Return the mean of the largest bundle of normals that lie within 25 degrees of one of them."""
+    some = normals[:: max(1, len(normals) // 64)]
+    votes = (some @ normals.T > np.cos(np.deg2rad(25))).sum(1)
+    best = some[int(np.argmax(votes))]
+    mean = normals[normals @ best > np.cos(np.deg2rad(25))].mean(0)
+    return np.asarray(mean / np.linalg.norm(mean), np.float64)
+
+
+def likely_joints(
+    points: np.ndarray,  # (N, 3) the part's visible surface, world
+    normals: np.ndarray,  # (N, 3)
+    guess: Joint,
+    turns: float,  # 0..1, how likely the part turns rather than slides
+) -> tuple[tuple[Joint, ...], tuple[float, ...]]:
+    """List the joints that the part's box allows (3 slides, 12 hinges) and the network's own, each with its cost."""
+    axes, low, high = box_frame(points, normals)
+    joints = [Joint("prismatic", _along(axes[:, k], guess.axis), guess.pivot) for k in range(3)]
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        for a in (low[i], high[i]):
+            for b in (low[j], high[j]):
+                pivot = axes[:, i] * a + axes[:, j] * b + axes[:, k] * (low[k] + high[k]) / 2
+                joints.append(Joint("revolute", _along(axes[:, k], guess.axis), pivot))
+    joints += [Joint("prismatic", guess.axis, guess.pivot), Joint("revolute", guess.axis, guess.pivot)]
+    costs = []
+    for k, joint in enumerate(joints):
+        slide = joint.kind == "prismatic"
+        cost = -np.log(max(1 - turns if slide else turns, 1e-4))
+        angle = np.degrees(np.arccos(min(1.0, abs(float(joint.axis @ guess.axis)))))
+        cost += min(0.5 * (angle / 12) ** 2, 8)
+        if not slide:
+            offset = joint.pivot - guess.pivot
+            offset = offset - guess.axis * (offset @ guess.axis)
+            cost += min(0.5 * (float(np.linalg.norm(offset)) / 0.06) ** 2, 8)
+        if k >= len(joints) - 2:
+            cost += 1.0  # real joints lie on the box: the guess itself must be clearly better
+        costs.append(float(cost))
+    return tuple(joints), tuple(costs)
+
+
+def _along(axis: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    return axis if axis @ guess >= 0 else -axis
+
+
+def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], side_px: float) -> Motion:
+    """Choose the joint and the amount that bring the grabbed points nearest to where the drags end.
+
+    grab (D, 3) holds each drag's surface point; side_px is the crop's side in image pixels. Weighs each joint's cost against
+    how far from its path the drags end.
+    """
+    if all(d.length_px < 1e-6 for d in drags):
+        raise DragError("The drag has no length", "Pull the part to where it should go.")
+    ends = np.array([d.end_px for d in drags])
+    best: tuple[float, int, float] | None = None
+    totals = []
+    for k, (joint, cost) in enumerate(zip(part.joints, part.costs, strict=True)):
+        low, high = SLIDE_LIMITS if joint.kind == "prismatic" else TURN_LIMITS_RAD
+        amounts = np.linspace(low, high, 121)
+        miss2 = np.zeros(len(amounts))
+        for point, end in zip(grab, ends, strict=True):
+            pixels, depth = camera.project(joint.path(point, amounts))
+            miss2 += np.where(depth > 1e-2, ((pixels - end) ** 2).sum(1), 1e12)
+        total = cost + miss2 / len(drags) / (2 * (MISS * side_px) ** 2) + FAR * abs(amounts) + CLOSING * (amounts < 0)
+        a = int(np.argmin(total))
+        totals.append(total[a])
+        if best is None or total[a] < best[0]:
+            best = (float(total[a]), k, float(amounts[a]))
+    assert best is not None
+    _, k, amount = best
+    joint = part.joints[k]
+    step = (2 * (SLIDE_LIMITS if joint.kind == "prismatic" else TURN_LIMITS_RAD)[1]) / 120
+    solved = [joint.solve(p, camera, d.end_px, (amount - step, amount + step)) for p, d in zip(grab, drags, strict=True)]
+    weights = np.exp(min(totals) - np.array(totals))
+    same_kind = np.array([j.kind == joint.kind for j in part.joints])
+    confidence = float(weights[same_kind].sum() / weights.sum())
+    miss = float(np.mean([m for _, m in solved]))
+    return Motion(joint, float(np.mean([a for a, _ in solved])), miss, confidence)
