@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb; returns the exit code: 0, 2 for a failure that is explained on two lines of stderr, 130 for Ctrl-C."""
+    """Run one verb; returns the exit code: 0, 2 after a failure told on two lines of stderr, 130 after Ctrl-C."""
     words = sys.argv[1:] if argv is None else argv
     try:
         options = parser().parse_args(_join_negative(words) or ["view"])
@@ -100,7 +100,9 @@ def parser() -> Parser:
         p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the networks run")
 
     def add_renderer(p: Parser) -> None:
-        p.add_argument("--renderer", choices=["auto", "gl", "cpu", "cuda"], default="auto", help="what draws the splats")
+        p.add_argument(
+            "--renderer", choices=["auto", "gl", "cpu", "cuda"], default="auto", help="what draws the splats"
+        )
 
     p = verb("view", "open the window (also with no words at all)")
     p.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an image or a splat file")
@@ -108,19 +110,19 @@ def parser() -> Parser:
 
     p = verb("predict", "photo and drag in, next 3D state out, without a window", PREDICT)
     p.add_argument("image", type=Path, metavar="IMAGE", help="a photo, or a .json that names one and a drag")
-    p.add_argument("--drag", action="append", type=_drag, metavar="X0,Y0,X1,Y1", help="pull from here to there; may repeat")
+    p.add_argument("--drag", action="append", type=_drag, metavar="X0,Y0,X1,Y1", help="pull from, to; may repeat")
     p.add_argument("--mask", type=Path, metavar="PNG", help="where the object is: white, at the image's size")
     p.add_argument("--box", type=_box, metavar="X0,Y0,X1,Y1", help="a box around the object; GrabCut does the rest")
     p.add_argument("--weights", default="embedded", metavar="NAME", help="embedded, partdrag4d, objaverse_hq or a path")
     add_device(p)
     add_renderer(p)
     p.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn at random (default: 0)")
-    p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the splats; the ending chooses the format")
+    p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="splats; the ending says which kind")
     p.add_argument("--input-view", type=Path, metavar="PNG", help="draw the next state from the input camera, on white")
-    p.add_argument("--input-views", type=Path, metavar="DIR", help="draw steps 1/K ... K/K of the drag: 000.png, 001.png, ...")
-    p.add_argument("--steps", type=_count, default=6, metavar="K", help="how many steps --input-views draws (default: 6)")
+    p.add_argument("--input-views", type=Path, metavar="DIR", help="draw steps 1/K ... K/K of the drag")
+    p.add_argument("--steps", type=_count, default=6, metavar="K", help="steps of --input-views (default: 6)")
     p.add_argument("--turntable", type=Path, metavar="MP4", help="draw the next state from all around")
-    p.add_argument("--report", type=Path, metavar="JSON", help="write the time of each stage, memory, splats and the motion")
+    p.add_argument("--report", type=Path, metavar="JSON", help="write times, memory, splats and the motion")
     p.set_defaults(run=_predict)
 
     p = verb("render", "draw a splat file from given cameras", RENDER)
@@ -140,8 +142,8 @@ def parser() -> Parser:
     p.add_argument("--preset", choices=["embedded"], default="embedded", help="which networks")
     p.add_argument("--stage", choices=["surface", "part", "completion"], required=True, help="which of them")
     p.add_argument("--samples", type=_count, required=True, metavar="N", help="length of the schedule, in samples seen")
-    p.add_argument("--minutes", type=float, metavar="M", help="stop after this time, ready for --resume")
-    p.add_argument("--batch", type=_count, default=32, help="samples a step (default: 32)")
+    p.add_argument("--minutes", type=float, default=float("inf"), metavar="M", help="stop then, ready for --resume")
+    p.add_argument("--batch", type=_count, default=8, help="samples a step (default: 8)")
     p.add_argument("--seed", type=int, default=0, help="seed of the objects and the weights (default: 0)")
     p.add_argument("--out", type=Path, default=Path("runs/embedded"), metavar="DIR", help="(default: runs/embedded)")
     p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
@@ -154,7 +156,10 @@ def parser() -> Parser:
 
 def _view(options: argparse.Namespace) -> int:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise PartRMError("There is no display to open a window on.", "The verb predict does the main job without one; see its --help.")
+        raise PartRMError(
+            "There is no display to open a window on.",
+            "The verb predict does the main job without one; see its --help.",
+        )
     from partrm_viewer.window import run
 
     return run(options.file)
@@ -208,17 +213,13 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    checkpoint = options.out / f"{options.stage}.pt"
+    if checkpoint.exists() and not options.resume:
+        raise PartRMError(f"{checkpoint} is there already.", "Add --resume to go on from it, or choose another --out.")
     from model.training import embedded
 
-    embedded.run(
-        options.stage,
-        options.samples,
-        options.out,
-        options.resume,
-        minutes=options.minutes,
-        batch=options.batch,
-        seed=options.seed,
-    )
+    more = {"minutes": options.minutes, "batch": options.batch, "seed": options.seed}
+    embedded.run(options.stage, options.samples, options.out, **more)
     return 0
 
 

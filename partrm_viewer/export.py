@@ -199,7 +199,8 @@ def write_turntable(path: Path, gaussians: Gaussians, renderer: Renderer, progre
     import imageio_ffmpeg
 
     size = (TURNTABLE_SIZE_PX, TURNTABLE_SIZE_PX)
-    video = imageio_ffmpeg.write_frames(str(make_room(path)), size, fps=TURNTABLE_FPS, quality=8, ffmpeg_log_level="error")
+    target = str(make_room(path))
+    video = imageio_ffmpeg.write_frames(target, size, fps=TURNTABLE_FPS, quality=8, ffmpeg_log_level="error")
     try:
         video.send(None)
         for i, camera in enumerate(orbit(gaussians, TURNTABLE_FRAMES, TURNTABLE_SIZE_PX)):
@@ -213,20 +214,15 @@ def write_turntable(path: Path, gaussians: Gaussians, renderer: Renderer, progre
 
 
 def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read where the object is, (H, W) bool: alpha where the picture has it, else white. Raises ImageError."""
-    from PIL import Image, UnidentifiedImageError
+    """Read where the object is, (H, W) bool: alpha where the picture has any, else what is white. Raises ImageError."""
+    from model.stages.load import load_image
 
-    try:
-        with Image.open(path) as picture:
-            band = picture.getchannel("A") if "A" in picture.getbands() else picture.convert("L")
-            mask = np.asarray(band) > 127
-    except (OSError, UnidentifiedImageError) as error:
-        raise ImageError(f"Cannot read the mask {path}", "A mask is a black and white PNG.") from error
+    rgba = load_image(path)
+    mask = (rgba[..., 3] if rgba[..., 3].min() < 255 else rgba[..., :3].mean(axis=-1)) > 127
     if mask.shape != tuple(shape):
-        h, w = shape
-        raise ImageError(
-            f"The mask is {mask.shape[1]} x {mask.shape[0]} pixels, the image {w} x {h}.", "Give a mask of the image's size."
-        )
+        (h, w), (rows, columns) = shape, mask.shape
+        title = f"The mask is {columns} x {rows} pixels, the image {w} x {h}."
+        raise ImageError(title, "Give a mask of the image's size.")
     return mask
 
 

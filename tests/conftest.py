@@ -1,4 +1,4 @@
-"""What every test gets: its own settings folder, the reason why a tier is skipped, and a check that it leaves nothing."""
+"""What every test gets: a settings folder of its own, a reason where it is skipped, a check that it leaves nothing."""
 
 from __future__ import annotations
 
