@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ import numpy as np
 
 from model.camera import Camera
 from model.drag import Drag
-from model.errors import FormatError, ImageError
+from model.errors import DragError, FormatError, ImageError
 from model.formats import files, transforms
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from model.stages.state import Motion, Prediction
 
 TURNTABLE_FRAMES, TURNTABLE_FPS, TURNTABLE_SIZE_PX = 72, 24, 512
+SHORTEST_DRAG_PX = 0.5
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr")
 BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
 
@@ -102,6 +103,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
         renderer, reason = choose(job.renderer)
     with clock.stage("load"):
         image = load_image(job.image)
+        check_drags(job.drags, image.shape[1], image.shape[0])
         mask = read_mask(job.mask, image.shape[:2]) if job.mask else None
     with clock.stage("open"):
         rest = pipeline.open(image, mask=mask, box=job.box, progress=progress)
@@ -128,7 +130,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
             "splats": len(prediction.state.gaussians),
             "motion": describe(prediction.motion),
             "seconds": clock.seconds,
-            "predict_seconds": prediction.times_s,
+            "stage_seconds": pipeline.times_s | prediction.times_s,
             "total_seconds": time.perf_counter() - began,
             "peak_memory_bytes": peak_memory_bytes(),
             "weights": job.weights,
@@ -139,6 +141,16 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
         written.append(write_json(job.report, figures))
     progress(1.0, "done")
     return written
+
+
+def check_drags(drags: Sequence[Drag], width: int, height: int) -> None:
+    """Refuse, before any work, a drag that leaves the image or has no length. Raises DragError."""
+    for drag in drags:
+        if not all(0 <= x < width and 0 <= y < height for x, y in (drag.start_px, drag.end_px)):
+            hint = f"It is {width} x {height} pixels; x goes to the right, y down, from the upper left corner."
+            raise DragError("The drag leaves the image.", hint)
+        if drag.length_px < SHORTEST_DRAG_PX:
+            raise DragError("The drag has no length.", "Say where the grabbed point should go: --drag X0,Y0,X1,Y1")
 
 
 def input_view(prediction: Prediction, renderer: Renderer) -> np.ndarray:

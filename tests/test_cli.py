@@ -47,6 +47,7 @@ class SlidingPipeline:
         if weights != "embedded":
             raise WeightsError(f"There are no weights “{weights}”.", "Use embedded.")
         self.device = "cpu"
+        self.times_s = {"segment": 0.02}
 
     def open(self, image: np.ndarray, mask: Any = None, box: Any = None, progress: Progress = silent) -> Any:
         h, w = image.shape[:2]
@@ -93,9 +94,9 @@ def red_column(path: Path) -> float:
 
 def test_predict_writes_splats_and_view(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, view = tmp_path / "new" / "state.ply", tmp_path / "view.png"
-    assert run("predict", photo, "--drag", "10,10,60,10", "-o", out, "--input-view", view, "--renderer", "cpu") == 0
+    assert run("predict", photo, "--drag", "10,10,45,10", "-o", out, "--input-view", view, "--renderer", "cpu") == 0
     assert capsys.readouterr().out.split() == [str(out), str(view)]
-    assert files.read(out).positions[0, 0] == pytest.approx(0.5)
+    assert files.read(out).positions[0, 0] == pytest.approx(0.35)
     picture = np.asarray(Image.open(view))
     assert picture.shape == (HEIGHT, WIDTH, 3)
     assert (picture[0, 0] == 255).all()
@@ -103,7 +104,7 @@ def test_predict_writes_splats_and_view(photo: Path, tmp_path: Path, capsys: pyt
 
 
 def test_input_views_are_even_steps_that_end_with_the_drag(photo: Path, tmp_path: Path) -> None:
-    words = ("predict", photo, "--drag", "10,10,50,10", "-o", tmp_path / "s.ply", "--renderer", "cpu")
+    words = ("predict", photo, "--drag", "10,10,46,10", "-o", tmp_path / "s.ply", "--renderer", "cpu")
     assert run(*words, "--input-view", tmp_path / "last.png", "--input-views", tmp_path / "v", "--steps", 4) == 0
     paths = sorted((tmp_path / "v").iterdir())
     assert [p.name for p in paths] == ["000.png", "001.png", "002.png", "003.png"]
@@ -118,6 +119,7 @@ def test_report_tells_times_motion_and_memory(photo: Path, tmp_path: Path) -> No
     assert run(*words, "--report", report) == 0
     told = json.loads(report.read_text())
     assert {"start", "load", "open", "predict", "write"} <= told["seconds"].keys()
+    assert told["stage_seconds"] == {"segment": 0.02, "motion": 0.01}
     assert 0 < sum(told["seconds"].values()) <= told["total_seconds"]
     assert told["motion"]["kind"] == "prismatic" and told["motion"]["amount"] == pytest.approx(0.2)
     assert (told["splats"], told["renderer"], told["device"]) == (1, "cpu", "cpu")
@@ -151,6 +153,14 @@ def test_progress_is_silent_away_from_a_terminal(
 @pytest.mark.parametrize("drag", ["1,2,3", "a,b,c,d", "1,2,3,4,5", "nan,1,2,3", "inf,1,2,3", "", "1e9,1,1,1"])
 def test_malformed_drag_is_refused(drag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "drag" in refused(capsys, "predict", "photo.png", "--drag", drag, "-o", "s.ply")
+
+
+@pytest.mark.parametrize("drag", ["5,5,5,5", "-1,5,9,9", "5,5,48,5", "5,32,5,5"])
+def test_drag_without_length_or_out_of_the_image_is_refused(
+    drag: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("predict", photo, "--drag", drag, "-o", tmp_path / "s.ply", "--renderer", "cpu")
+    assert "drag" in refused(capsys, *words)
 
 
 def test_drag_may_begin_with_a_minus() -> None:
