@@ -66,10 +66,10 @@ $(PY):
 	@old=
 	for name in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do
 	  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$name; break; fi
-	  old="$$old $$("$$name" -V 2>/dev/null || true)"
+	  old="$${old:+$$old, }$$("$$name" -V 2>/dev/null || echo "no $$name")"
 	done
 	if [ -z "$${found:-}" ]; then
-	  echo "Python 3.11 or newer is needed; found:$${old:- none}." >&2
+	  echo "Python 3.11 or newer is needed; found: $$old." >&2
 	  echo "Install one, or name it: make app PYTHON=/path/to/python3.12" >&2
 	  exit 1
 	fi
