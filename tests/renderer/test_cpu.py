@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.renderer.scenes import CAMERA, GOLDEN_SETS, golden_cases, psnr, random_splats
-from tests.renderer.dense import render_dense
 
 from renderer.autograd import rasterize
 from renderer.cpu import CpuRenderer
 from renderer.kernels import exp_negative
+from tests.renderer.dense import render_dense
+from tests.renderer.scenes import CAMERA, GOLDEN_SETS, golden_cases, psnr, random_splats
 
 
 @pytest.mark.parametrize("name", GOLDEN_SETS)
@@ -96,7 +96,9 @@ def test_gradients_are_those_of_the_dense_renderer(antialiased: bool) -> None:
 
 def test_a_fitted_splat_finds_its_place() -> None:
     target = random_splats(1, seed=1)
-    means, *rest = [torch.tensor(getattr(target, n)) for n in ("positions", "rotations", "scales", "opacities", "colours")]
+    means, *rest = [
+        torch.tensor(getattr(target, n)) for n in ("positions", "rotations", "scales", "opacities", "colours")
+    ]
     wanted = rasterize(means, *rest, CAMERA)[0]
     moved = (means + torch.tensor([0.05, -0.04, 0.0])).requires_grad_()
     optimiser = torch.optim.Adam([moved], lr=5e-3)

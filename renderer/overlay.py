@@ -1,0 +1,139 @@
+"""What is drawn over the splats: drags, a grid, axes. The same lines in the viewport and in captures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+
+from model.camera import Camera
+
+# Okabe and Ito's colours, told apart by people with any kind of colour vision.
+ORANGE, SKY, GREEN, YELLOW = (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)
+BLUE, VERMILION, PURPLE, GREY = (0, 114, 178), (213, 94, 0), (204, 121, 167), (128, 128, 128)
+AXES = {"x": VERMILION, "y": GREEN, "z": BLUE}
+NEAR = 0.01  # world units
+
+Colour = Sequence[int]  # r, g, b, 0..255
+Segment = tuple[np.ndarray, np.ndarray]  # two pixels (2,)
+
+
+def draw_drag(
+    image: np.ndarray, start_px: Sequence[float], end_px: Sequence[float], colour: Colour = ORANGE
+) -> np.ndarray:
+    """Draw a drag: a dot where the part was grabbed, an arrow to where it should go.
+
+    image: (H, W, 3 | 4) uint8, alpha straight; returned as a copy. The width goes with the picture's size.
+    """
+    start, end = np.asarray(start_px, float), np.asarray(end_px, float)
+    width = max(1.5, min(image.shape[:2]) / 170)
+    length = float(np.linalg.norm(end - start))
+    lines: list[Segment] = []
+    if length > 1e-6:
+        along = (end - start) / length
+        across = np.array([-along[1], along[0]])
+        head = min(5 * width, 0.5 * length)
+        lines = [
+            (start, end),
+            (end, end - head * along + 0.6 * head * across),
+            (end, end - head * along - 0.6 * head * across),
+        ]
+    for grown, tone in ((1.2, (255, 255, 255)), (0.0, colour)):
+        coverage = np.zeros(image.shape[:2], np.uint8)
+        _stroke(coverage, lines, width + 2 * grown)
+        _dot(coverage, start, 1.8 * width + grown)
+        image = lay(image, coverage, tone)
+    return image
+
+
+def draw_grid(image: np.ndarray, camera: Camera, height: float = -0.5, half: int = 5, step: float = 0.2) -> np.ndarray:
+    """Draw a square grid on the plane y = height (world units) as the camera sees it, faint.
+
+    image: (H, W, 3 | 4) uint8, alpha straight; returned as a copy.
+    """
+    coverage = np.zeros(image.shape[:2], np.uint8)
+    _stroke(coverage, grid_segments(camera, height, half, step), max(1.0, min(image.shape[:2]) / 500))
+    return lay(image, coverage, GREY, 0.45)
+
+
+def draw_axes(
+    image: np.ndarray, camera: Camera, origin: Sequence[float] = (0, 0, 0), length: float = 0.25
+) -> np.ndarray:
+    """Draw the world's axes at a point: x vermilion, y green, z blue."""
+    at = np.asarray(origin, float)
+    for axis, colour in zip(np.eye(3), AXES.values()):
+        coverage = np.zeros(image.shape[:2], np.uint8)
+        _stroke(coverage, project_segments(camera, [(at, at + length * axis)]), max(1.5, min(image.shape[:2]) / 250))
+        image = lay(image, coverage, colour)
+    return image
+
+
+def grid_segments(camera: Camera, height: float = -0.5, half: int = 5, step: float = 0.2) -> list[Segment]:
+    """Return the grid's lines in pixels, cut off at the near plane."""
+    ticks, far = np.arange(-half, half + 1) * step, half * step
+    lines = [(np.array([t, height, -far]), np.array([t, height, far])) for t in ticks]
+    lines += [(np.array([-far, height, t]), np.array([far, height, t])) for t in ticks]
+    return project_segments(camera, lines)
+
+
+def project_segments(camera: Camera, lines: Iterable[Segment]) -> list[Segment]:
+    """Project world lines (two points (3,) each) to pixels; what lies behind the camera is cut off."""
+    kept: list[Segment] = []
+    for a, b in lines:
+        _, depth = camera.project(np.stack([a, b]))
+        if (depth <= NEAR).all():
+            continue
+        if (depth <= NEAR).any():
+            cut = a + (b - a) * (NEAR - depth[0]) / (depth[1] - depth[0])
+            # A hair in front of the plane, so that rounding does not put it behind.
+            a, b = (cut + 1e-6 * (b - cut), b) if depth[0] <= NEAR else (a, cut + 1e-6 * (a - cut))
+        pixels, _ = camera.project(np.stack([a, b]))
+        kept.append((pixels[0], pixels[1]))
+    return kept
+
+
+def lay(image: np.ndarray, coverage: np.ndarray, colour: Colour, opacity: float = 1.0) -> np.ndarray:
+    """Lay a colour over an image where coverage (H, W) uint8 says; straight alpha stays straight (no dark rims)."""
+    out = image.copy()
+    rows, columns = np.flatnonzero(coverage.any(axis=1)), np.flatnonzero(coverage.any(axis=0))
+    if not len(rows):
+        return out
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    over = coverage[box][..., None].astype(np.float32) * np.float32(opacity / 255.0)
+    under = image[box].astype(np.float32)
+    if image.shape[2] == 3:
+        mixed = over * np.asarray(colour, np.float32) + (1 - over) * under
+    else:
+        below = (1 - over) * under[..., 3:] / 255.0
+        alpha = over + below
+        rgb = (over * np.asarray(colour, np.float32) + below * under[..., :3]) / np.maximum(alpha, 1e-6)
+        mixed = np.concatenate([rgb, 255.0 * alpha], axis=-1)
+    out[box] = (mixed + 0.5).astype(np.uint8)
+    return out
+
+
+def _stroke(coverage: np.ndarray, lines: Iterable[Segment], width: float) -> None:
+    height, width_px = coverage.shape
+    for a, b in lines:
+        # OpenCV's fixed point overflows far outside the picture: cut there first.
+        inside, p, q = cv2.clipLine((-64, -64, width_px + 128, height + 128), _round(a), _round(b))
+        if not inside:
+            continue
+        ends = (a, b) if _round(a) == p and _round(b) == q else (np.array(p, float), np.array(q, float))
+        cv2.line(coverage, _fixed(ends[0]), _fixed(ends[1]), 255, max(1, round(width)), cv2.LINE_AA, 4)
+
+
+def _dot(coverage: np.ndarray, at: np.ndarray, radius: float) -> None:
+    if np.abs(at).max() < 1e5:
+        cv2.circle(coverage, _fixed(at), round(radius * 16), 255, -1, cv2.LINE_AA, 4)
+
+
+def _round(p: np.ndarray) -> tuple[int, int]:
+    x, y = np.clip(p, -1e8, 1e8)
+    return round(float(x)), round(float(y))
+
+
+def _fixed(p: np.ndarray) -> tuple[int, int]:
+    # Sixteenths of a pixel; OpenCV's pixel centres are whole numbers, ours are at +0.5.
+    return round((float(p[0]) - 0.5) * 16), round((float(p[1]) - 0.5) * 16)
