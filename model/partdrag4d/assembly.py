@@ -64,6 +64,7 @@ class Assembly:
         self.opening = Z
         self.cavity: tuple[Vector, Vector] = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
         self.gap_depth = 0.02
+        self.round_wall = (0.0, 0.0)  # radius of a round body at y = 0, growth a unit of y
 
     def material(self, row: Row) -> int:
         """Add a material and return its number."""

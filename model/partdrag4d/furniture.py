@@ -260,6 +260,8 @@ def trash_can(a: Assembly) -> None:
         if rng.random() < 0.6:
             a.round(0, dark, (0, 0.018, 0), mid - taper * h / 2 + 0.008, 0.018, inner=0.01)
         a.cavity = ((-r, 0, -r), (r, h + t, r))
+        a.round_wall = (mid - taper * h / 2, taper)
+        a.box(0, dark, -0.12 * r, 0.12 * r, h - 0.06, h + gap * 0.7, -r - 0.012, -r + 0.004)
         link = a.part("revolute", (-1, 0, 0), (0, h + gap, -r), 0.0, high, (-r, r, -r, r))
         over = rng.uniform(0.0, 0.015)
         a.round(link, lid, (0, h + gap + t / 2, 0), r + over, t / 2)
@@ -273,6 +275,7 @@ def trash_can(a: Assembly) -> None:
             a.box(0, dark, -x - 0.006, x + 0.006, 0.002, 0.04, -z - 0.006, z + 0.006)
         a.cavity = ((-x, 0, -z), (x, h + t, z))
         over = rng.uniform(0.0, 0.015)
+        a.box(0, dark, -x, x, h, h + gap * 0.8, -z, -z + 0.01)
         link = a.part("revolute", (-1, 0, 0), (0, h + gap, -z), 0.0, high, (-x, x, -z, z))
         a.box(link, lid, -x - over, x + over, h + gap, h + gap + t, -z, z + over, X)
         if rng.random() < 0.3:
@@ -311,10 +314,10 @@ def lidded_box(a: Assembly) -> None:
             link = a.part("revolute", (0, 0, -sign), (sign * x, h + gap, 0), 0.0, high, (min(0, sign * x), max(0, sign * x), -z, z))
             x0, x1 = sorted((sign * 0.002, sign * x))
             a.box(link, s.front, x0, x1, h + gap, h + gap + wall, -z, z)
-            a.parts[-1] = a.parts[-1] if sign < 0 else a.parts[-1]
         return
     t = rng.choice((rng.uniform(0.015, 0.04), rng.uniform(0.05, 0.14)))
     over = rng.choice((0.0, 0.012))
+    a.box(0, s.handle, -0.9 * x, 0.9 * x, h, h + gap * 0.8, -z, -z + 0.01)
     link = a.part("revolute", (-1, 0, 0), (0, h + gap, -z), 0.0, math.radians(rng.uniform(65, 115)), (-x, x, -z, z))
     if t > 0.05:  # a hollow lid
         a.box(link, s.front, -x, x, h + gap + t - wall, h + gap + t, -z, z, X)

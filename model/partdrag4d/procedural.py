@@ -20,7 +20,7 @@ from model.partdrag4d.appliances import dishwasher, fridge, laptop, microwave, o
 from model.partdrag4d.assembly import Assembly
 from model.partdrag4d.furniture import cabinet, lidded_box, table, trash_can
 from model.partdrag4d.scene import BOX, Buffers, Primitives, Scene
-from model.partdrag4d.tracer import trace
+from model.partdrag4d.tracer import FRONT_MARGIN, trace
 
 Split = Literal["train", "held-out"]
 STATES = 6  # as PartDrag-4D
@@ -157,7 +157,7 @@ def make_scene(seed: int, split: Split = "train") -> Scene:
         kind.copy(), link.copy(), ints[:, 2].copy(), ints[:, 3].copy(), seeds,
         centre @ T[:3, :3].T + T[:3, 3], R @ axes, half * scale, world_param,
     )  # fmt: skip
-    grow = 0.006
+    grow = FRONT_MARGIN
     fronts = np.array([(p.front[0] - grow, p.front[1] + grow, p.front[2] - grow, p.front[3] + grow) for p in a.parts])
     return Scene(
         category=category,
@@ -170,7 +170,7 @@ def make_scene(seed: int, split: Split = "train") -> Scene:
         amounts=amounts * slides[moving - 1],
         source=source,
         target=target,
-        cavity=np.array([*a.cavity[0], *a.cavity[1], a.opening, a.gap_depth]),
+        cavity=np.array([*a.cavity[0], *a.cavity[1], a.opening, a.gap_depth, *a.round_wall]),
         fronts=fronts,
         lights=lights,
         T_world_object=T,

@@ -47,7 +47,8 @@ class Scene:
     amounts: np.ndarray  # (6,) float64, the states of the moving part
     source: int  # the state before the drag
     target: int  # the state after it
-    cavity: np.ndarray  # (8,) float64, object units: low xyz, high xyz, axis it opens along, depth of its gaps
+    cavity: np.ndarray  # (10,) float64, object units: low xyz, high xyz, axis it opens along, depth of its gaps,
+    # radius of a round body at y = 0 (0 = a box) and its growth a unit of y
     fronts: np.ndarray  # (L, 4) float64, object units: x0, x1, y0, y1 of the part that closes a gap when shut
     lights: np.ndarray  # (16,) float64, see tracer.py
     T_world_object: np.ndarray  # (4, 4) float64, with the scale in it

@@ -41,7 +41,7 @@ def any_colour(rng: Random) -> Colour:
     if roll < 0.30:
         return _jitter(rng, (0.9, 0.9, 0.88), 0.08)
     if roll < 0.42:
-        return _jitter(rng, (0.1, 0.1, 0.11), 0.07)
+        return _jitter(rng, (0.12, 0.12, 0.13), 0.07)
     if roll < 0.62:
         v = rng.uniform(0.2, 0.8)
         return _jitter(rng, (v, v, v), 0.05)
@@ -67,9 +67,13 @@ def paint(rng: Random, colour: Colour | None = None) -> Row:
             rng.randrange(9999))  # fmt: skip
 
 
+STEELS: tuple[Colour, ...] = ((0.72, 0.73, 0.74), (0.55, 0.56, 0.58), (0.2, 0.2, 0.21))
+BRASS: Colour = (0.75, 0.62, 0.38)
+
+
 def metal(rng: Random, colour: Colour | None = None) -> Row:
     """Draw a brushed metal: steel, black steel, brass."""
-    a = colour or _jitter(rng, rng.choice(((0.72, 0.73, 0.74), (0.55, 0.56, 0.58), (0.2, 0.2, 0.21), (0.75, 0.62, 0.38))), 0.06)
+    a = _jitter(rng, colour or rng.choice((*STEELS, BRASS)), 0.06)
     return (BRUSHED, *a, *a, rng.uniform(0.8, 2.0), rng.uniform(0.05, 0.2), 1.0, rng.uniform(0.2, 0.5), rng.randrange(9999))
 
 
@@ -100,7 +104,7 @@ def casing(rng: Random) -> Row:
     if roll < 0.4:
         return paint(rng, _jitter(rng, (0.9, 0.9, 0.9), 0.07))
     if roll < 0.7:
-        return metal(rng)
+        return metal(rng, rng.choice(STEELS))
     return paint(rng, _jitter(rng, (0.12, 0.12, 0.13), 0.08)) if roll < 0.82 else paint(rng)
 
 

@@ -15,6 +15,7 @@ from model.partdrag4d.textures import BRUSHED, GLASS, albedo
 # Scene.lights: ambient, hemisphere share, two lamps (direction xyz, strength), tint rgb, exposure, cavity dark, gap dark
 AMBIENT, SKY, LAMP1, LAMP2, TINT, EXPOSURE, CAVITY, GAP = 0, 1, 2, 6, 10, 13, 14, 15
 FAR = 1e9
+FRONT_MARGIN = 0.006  # object units that Scene.fronts reaches beyond each front
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -140,6 +141,14 @@ def _cover(
                     faces[y, x] = face
 
 
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _shoulder(x: float) -> float:
+    """Roll bright values off as film does, so that white things keep their shading."""
+    if x <= 0.75:
+        return max(0.0, x)
+    return 0.75 + 0.25 * (1.0 - math.exp((0.75 - x) * 3.2))
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def _shade(
     T: np.ndarray, lens: np.ndarray, size: int, kind: np.ndarray, links: np.ndarray, material: np.ndarray,
@@ -198,9 +207,10 @@ def _shade(
                 for j in range(3):
                     o[k] += T_object_world[k, j] * (w[j] + 0.003 * scale * n[j])
             open_air = 1.0
-            inside = (
-                cavity[0] < o[0] < cavity[3] and cavity[1] < o[1] < cavity[4] and cavity[2] < o[2] < cavity[5]
-            )
+            inside = cavity[0] < o[0] < cavity[3] and cavity[1] < o[1] < cavity[4] and cavity[2] < o[2] < cavity[5]
+            if cavity[8] > 0:  # a round body
+                wall = cavity[8] + cavity[9] * o[1]
+                inside = inside and o[0] * o[0] + o[2] * o[2] < wall * wall
             if inside:
                 deep = cavity[3 + opening] - o[opening]
                 open_air = 1.0 - lights[CAVITY] * (1.0 - math.exp(-deep * 4.0))
@@ -217,6 +227,14 @@ def _shade(
                                 dark = shut[f + 1]
                     open_air *= 1.0 - lights[GAP] * dark * min(1.0, deep / gap)
 
+            elif links[p] > 0 and shut[links[p]] > 0 and o[opening] > cavity[3 + opening]:
+                f, c = links[p] - 1, 1 if opening == 2 else 2  # the thin dark line round a shut front, kept where it is
+                rim = min(min(o[0] - fronts[f, 0], fronts[f, 1] - o[0]), min(o[c] - fronts[f, 2], fronts[f, 3] - o[c]))
+                rim -= FRONT_MARGIN  # narrower than a pixel
+                width = max(0.0025, 0.5 * t / (fy * scale))
+                if 0 < rim < 4 * width:
+                    open_air = 1.0 - 0.45 * lights[GAP] * shut[links[p]] * math.exp(-rim / width)
+
             lit = lights[AMBIENT] * (1.0 + lights[SKY] * n[1])
             lit += lights[LAMP1 + 3] * max(
                 0.0, n[0] * lights[LAMP1] + n[1] * lights[LAMP1 + 1] + n[2] * lights[LAMP1 + 2]
@@ -225,7 +243,7 @@ def _shade(
                 0.0, n[0] * lights[LAMP2] + n[1] * lights[LAMP2 + 1] + n[2] * lights[LAMP2 + 2]
             ) * (1.0 if not inside else open_air)
             lit *= open_air * lights[EXPOSURE]
-            gloss = 0.0
+            gloss = 0.02 * (1.0 + n[1]) * open_air  # black things still show their faces
             what = int(m[0])
             if m[10] > 0:
                 norm = math.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
@@ -234,14 +252,14 @@ def _shade(
                 shine = 0.0
                 for k in range(3):
                     shine += lights[LAMP1 + k] * (d[k] / norm - 2 * dn * n[k])
-                gloss = m[10] * open_air * max(0.0, shine) ** 12 * 0.6
+                gloss += m[10] * open_air * max(0.0, shine) ** 12 * 0.6
                 if what == GLASS:
                     gloss += m[8] * (0.25 + 0.45 * max(0.0, up) + 0.6 * (1 + dn) ** 4) * open_air
                 elif what == BRUSHED:
                     gloss += 0.14 * up * open_air
-            rgb[y, x, 0] = min(1.0, max(0.0, (red * lit + gloss) * lights[TINT]))
-            rgb[y, x, 1] = min(1.0, max(0.0, (green * lit + gloss) * lights[TINT + 1]))
-            rgb[y, x, 2] = min(1.0, max(0.0, (blue * lit + gloss) * lights[TINT + 2]))
+            rgb[y, x, 0] = _shoulder((red * lit + gloss) * lights[TINT])
+            rgb[y, x, 1] = _shoulder((green * lit + gloss) * lights[TINT + 1])
+            rgb[y, x, 2] = _shoulder((blue * lit + gloss) * lights[TINT + 2])
             for k in range(3):
                 normal[y, x, k] = n[k]
             link[y, x] = links[p]
