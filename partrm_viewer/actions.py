@@ -1,0 +1,115 @@
+"""Actions: one table of everything the user can do; menus, keys, the tool bar and the help sheet are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from partrm_viewer.session import Session
+
+
+def _always(session: Session) -> bool:
+    return True
+
+
+def _has_state(session: Session) -> bool:
+    return session.document.shown is not None
+
+
+def _has_image(session: Session) -> bool:
+    return session.document.image is not None
+
+
+def _has_several(session: Session) -> bool:
+    return len(session.document.snapshots) > 1
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do; the window has a method called `name`."""
+
+    name: str
+    text: str
+    menu: str
+    tip: str
+    shortcuts: tuple[str, ...] = ()
+    icon: str = ""
+    enabled: Callable[[Session], bool] = _always
+    checkable: bool = False
+
+
+ACTIONS = (
+    Action("open_image", "&Open image…", "File", "Open a photo of something with moving parts", ("Ctrl+O",), "image"),
+    Action(
+        "open_splat", "Open &splat…", "File", "Look at a .ply, .splat or other splat file", ("Ctrl+Shift+O",), "splat"
+    ),
+    Action("open_sample", "Open s&ample", "File", "Open the photo that comes with the program"),
+    Action(
+        "save_splat", "&Save state…", "File", "Save the shown state as a splat file", ("Ctrl+S",), "save", _has_state
+    ),
+    Action(
+        "screenshot",
+        "Save s&creenshot…",
+        "File",
+        "Save what the 3D view shows",
+        ("Ctrl+Shift+S",),
+        "camera",
+        _has_state,
+    ),
+    Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
+    Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", lambda s: s.undo_text is not None),
+    Action(
+        "redo",
+        "&Redo",
+        "Edit",
+        "Do again what was undone",
+        ("Ctrl+Shift+Z", "Ctrl+Y"),
+        "redo",
+        lambda s: s.redo_text is not None,
+    ),
+    Action("rename_state", "Re&name state", "Edit", "Give the shown state another name", ("F2",), "", _has_state),
+    Action(
+        "remove_state", "Re&move state", "Edit", "Take the shown state out of the list", ("Delete",), "", _has_several
+    ),
+    Action("use_pull", "&Pull", "Tools", "Press on a part of the photo and pull it", ("V",), "pull", _has_image, True),
+    Action(
+        "use_box",
+        "Object &box",
+        "Tools",
+        "Draw a box around the object, where it was not found by itself",
+        ("R",),
+        "box",
+        _has_image,
+        True,
+    ),
+    Action("cancel", "&Cancel", "Tools", "Stop what is running; close the message", ("Esc",)),
+    Action("input_view", "&Input view", "View", "Look from where the photo was taken", ("H",), "home", _has_state),
+    Action("focus_part", "&Focus on part", "View", "Turn around the selected part", ("F",), "focus", _has_state),
+    Action("next_state", "&Next state", "View", "Show the next state of the list", ("]",), "", _has_several),
+    Action("previous_state", "P&revious state", "View", "Show the state before", ("[",), "", _has_several),
+    Action(
+        "background", "&Black background", "View", "Change between white and black", ("B",), "contrast", checkable=True
+    ),
+    Action("theme_system", "Theme of the &system", "View", "Light or dark, as the desktop is", checkable=True),
+    Action("theme_light", "&Light theme", "View", "Always light", checkable=True),
+    Action("theme_dark", "&Dark theme", "View", "Always dark", checkable=True),
+    Action("help", "&Keys and mouse", "Help", "Show this sheet", ("F1", "?"), "help"),
+)
+
+TOOL_BAR = (
+    ("open_image", "open_splat", "save_splat", "screenshot"),
+    ("undo", "redo"),
+    ("use_pull", "use_box"),
+    ("input_view", "focus_part", "background"),
+)
+
+MOUSE = (
+    ("On the photo", "Press on a part", "Select it"),
+    ("On the photo", "Press and pull", "Preview the motion; let go to predict"),
+    ("On the photo", "Wheel · middle button", "Zoom · move the picture"),
+    ("In 3D", "Left button", "Turn; in the input view, pull the selected part"),
+    ("In 3D", "Middle button · Shift + left", "Move sideways"),
+    ("In 3D", "Wheel", "Nearer, farther"),
+    ("In 3D", "Double click", "Turn around that point"),
+    ("Anywhere", "Drop a file", "Open it"),
+)

@@ -1,0 +1,55 @@
+"""App: start the window. Nothing that takes long (torch, the networks) is imported before it is on screen."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QSurfaceFormat
+from PySide6.QtWidgets import QApplication
+
+from partrm_viewer import theme
+from partrm_viewer.engine import Predictor
+from partrm_viewer.window import TITLE, Window
+
+
+def application() -> QApplication:
+    """Return the one QApplication, with what must be set before it is made."""
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    form = QSurfaceFormat()
+    form.setVersion(3, 3)
+    form.setProfile(QSurfaceFormat.OpenGLContextProfile.CompatibilityProfile)
+    form.setSwapInterval(1)
+    QSurfaceFormat.setDefaultFormat(form)
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("partrm_viewer")
+    app.setApplicationDisplayName(TITLE)
+    app.setWindowIcon(theme.app_icon())
+    return app
+
+
+def run(path: Path | None, weights: str = "embedded", device: str = "auto", renderer: str = "auto") -> int:
+    """Open the window, with a file or the start page; returns the exit code when it is closed."""
+    app = application()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends the program
+
+    def make_predictor() -> Predictor:
+        from model.stages.pipeline import Pipeline
+
+        return Pipeline(weights, device)
+
+    window = Window(make_predictor, renderer)
+    window.show()
+
+    def begin() -> None:
+        if path is not None:
+            window.open(path)
+        window.bench.warm_up()
+
+    QTimer.singleShot(60, window, begin)  # after the first paint
+    return app.exec()

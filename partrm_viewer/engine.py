@@ -1,0 +1,47 @@
+"""Engine: the predictor behind the window; made by the worker at its first use, so that the window opens without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from model.drag import Drag
+from model.progress import Progress, silent
+from model.stages.state import Motion, Part, Prediction, State
+from partrm_viewer.tools.box import Box
+
+
+class Predictor(Protocol):
+    """What the window needs of model.stages.pipeline.Pipeline."""
+
+    def open(self, image: np.ndarray, *, box: Box | None = None, progress: Progress = silent) -> State: ...
+
+    def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part: ...
+
+    def motion(self, state: State, part: Part, drag: Drag) -> Motion: ...
+
+    def predict(
+        self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
+    ) -> Prediction: ...
+
+
+class Engine:
+    """Holds the one predictor. All calls belong to the worker thread, except motion_of."""
+
+    def __init__(self, make: Callable[[], Predictor]) -> None:
+        self._make = make
+        self._predictor: Predictor | None = None
+
+    def predictor(self, progress: Progress) -> Predictor:
+        """Return the predictor; the first call makes it, and one that failed is tried again by the next."""
+        if self._predictor is None:
+            progress(0.0, "Loading the model")
+            self._predictor = self._make()
+        return self._predictor
+
+    def motion_of(self, state: State, part: Part, drag: Drag) -> Motion:
+        """Return the rigid preview of a pull; GUI thread, a few milliseconds of NumPy."""
+        assert self._predictor is not None  # it found the part
+        return self._predictor.motion(state, part, drag)

@@ -1,0 +1,105 @@
+"""Layout: where everything is in the window; makes the widgets and knows nothing of what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QLabel,
+    QMainWindow,
+    QProgressBar,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from partrm_viewer import theme as themes
+from partrm_viewer.panels.messages import MessageBar
+from partrm_viewer.panels.pane import Elided, Pane
+from partrm_viewer.panels.photo import PhotoPanel
+from partrm_viewer.panels.start import StartPage
+from partrm_viewer.panels.states import StatesPanel
+from partrm_viewer.theme import Theme
+from partrm_viewer.viewport import Viewport
+
+
+class Layout:
+    """Message bar, then the start page or (photo | 3D over the film strip), then the status bar."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        renderer: str,
+        open_image: Callable[[], object],
+        open_sample: Callable[[], object],
+        show_state: Callable[[int], None],
+        rename_state: Callable[[int, str], None],
+        cancel: Callable[[], object],
+    ) -> None:
+        self.messages = MessageBar()
+        self.photo = PhotoPanel()
+        self.photo.setObjectName("picture")
+        self.viewport = Viewport(renderer)
+        self.states = StatesPanel(show_state, rename_state)
+        self.start = StartPage(themes.app_icon().pixmap(QSize(56, 56)), open_image, open_sample)
+        self.photo_pane = Pane("Photo", self.photo)
+        self.splat_pane = Pane("3D", self.viewport)
+
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.addWidget(self.photo_pane)
+        self.split.addWidget(self.splat_pane)
+        self.split.setHandleWidth(8)
+        self.split.setChildrenCollapsible(False)
+        self.split.setSizes([1000, 1000])
+        work = QWidget()
+        column = QVBoxLayout(work)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self.split, 1)
+        column.addWidget(self.states)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.start)
+        self.pages.addWidget(work)
+
+        body = QWidget()
+        outer = QVBoxLayout(body)
+        outer.setContentsMargins(10, 10, 10, 4)
+        outer.setSpacing(8)
+        outer.addWidget(self.messages)
+        outer.addWidget(self.pages, 1)
+        window.setCentralWidget(body)
+
+        self.status = Elided("status")
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedWidth(160)
+        self.progress_text = QLabel()
+        self.cancel = QToolButton()
+        self.cancel.setToolTip("Cancel (Esc)")
+        self.cancel.clicked.connect(lambda: cancel())
+        self.renderer = QLabel()
+        bar = window.statusBar()
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(self.status, 1)
+        for widget in (self.progress_text, self.progress, self.cancel, self.renderer):
+            bar.addPermanentWidget(widget)
+        self.show_progress(None)
+
+    def show_progress(self, fraction: float | None, what: str = "") -> None:
+        """Show how far the running job is; None hides the bar."""
+        for widget in (self.progress, self.progress_text, self.cancel):
+            widget.setVisible(fraction is not None)
+        if fraction is not None:
+            self.progress.setValue(round(1000 * fraction))
+            self.progress_text.setText(what)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Redraw what a style sheet cannot reach."""
+        self.messages.set_icons(themes.icon("warning", theme), themes.icon("close", theme))
+        self.cancel.setIcon(themes.icon("close", theme))
+        self.photo.setBackground(theme.sunken)
+        self.states.set_theme(theme)

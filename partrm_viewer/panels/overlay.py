@@ -1,0 +1,122 @@
+"""Overlay: the arrow of a pull, a box, a badge and a note, painted over a picture; it never takes the mouse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QWidget
+
+from partrm_viewer.theme import PULL
+
+Segment = tuple[tuple[float, float], tuple[float, float]]  # widget pixels
+HEAD_PX = 13.0
+
+
+class Overlay(QWidget):
+    """Ask for arrow and box at paint time, so that they follow every zoom and turn."""
+
+    def __init__(self, parent: QWidget, arrow: Callable[[], Segment | None]) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self._arrow = arrow
+        self._badge = ""
+        self._note = ""
+        self._box: QRectF | None = None
+        self._faint = False
+
+    def set_faint(self, faint: bool) -> None:
+        """Draw the arrow half transparent."""
+        self._faint = faint
+        self.update()
+
+    def set_badge(self, text: str) -> None:
+        """Show a word in the upper left corner."""
+        if text != self._badge:
+            self._badge = text
+            self.update()
+
+    @property
+    def badge(self) -> str:
+        """Return the word in the corner."""
+        return self._badge
+
+    def set_note(self, text: str) -> None:
+        """Show a line in the middle."""
+        if text != self._note:
+            self._note = text
+            self.update()
+
+    def set_box(self, box: QRectF | None) -> None:
+        """Show a rectangle, widget pixels."""
+        self._box = box
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if (arrow := self._arrow()) is not None:
+            painter.setOpacity(0.5 if self._faint else 1.0)
+            _paint_arrow(painter, QPointF(*arrow[0]), QPointF(*arrow[1]))
+            painter.setOpacity(1.0)
+        if self._box is not None:
+            painter.setPen(QPen(Qt.GlobalColor.white, 3.5))
+            painter.drawRect(self._box)
+            painter.setPen(QPen(PULL, 1.5, Qt.PenStyle.DashLine))
+            painter.drawRect(self._box)
+        if self._badge:
+            _paint_pill(painter, self._badge, 12, 12)
+        if self._note:
+            width = _pill_width(painter, self._note)
+            _paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
+        painter.end()
+
+
+def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF) -> None:
+    dx, dy = end.x() - start.x(), end.y() - start.y()
+    length = math.hypot(dx, dy)
+    if length > 1.0:
+        dx, dy = dx / length, dy / length
+        head = min(HEAD_PX, length)
+        neck = QPointF(end.x() - dx * head * 0.8, end.y() - dy * head * 0.8)
+        back = QPointF(end.x() - dx * head, end.y() - dy * head)
+        side = QPointF(-dy * head * 0.55, dx * head * 0.55)
+        triangle = QPolygonF([end, back + side, back - side])
+        for colour, width in ((QColor(255, 255, 255, 235), 6.0), (PULL, 2.6)):
+            painter.setPen(
+                QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+            )
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawLine(start, neck)
+            painter.setPen(
+                QPen(colour, width - 2.0, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+            )
+            painter.setBrush(colour)
+            painter.drawPolygon(triangle)
+    painter.setPen(QPen(PULL, 2.2))
+    painter.setBrush(Qt.GlobalColor.white)
+    painter.drawEllipse(start, 4.6, 4.6)
+
+
+def _font(painter: QPainter) -> QFont:
+    font = QFont(painter.font())
+    font.setPixelSize(12)
+    font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+def _pill_width(painter: QPainter, text: str) -> float:
+    painter.setFont(_font(painter))
+    return painter.fontMetrics().horizontalAdvance(text) + 22.0
+
+
+def _paint_pill(painter: QPainter, text: str, x: float, y: float) -> None:
+    rect = QRectF(x, y, _pill_width(painter, text), 26.0)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(20, 23, 29, 205))
+    painter.drawRoundedRect(rect, 13.0, 13.0)
+    painter.setPen(QColor(255, 255, 255))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)

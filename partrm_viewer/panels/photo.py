@@ -1,0 +1,170 @@
+"""Photo: the image with the part's tint and the pull's arrow; sends the left button to the chosen tool."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from model.drag import Drag
+from partrm_viewer.panels.overlay import Overlay, Segment
+from partrm_viewer.theme import PULL
+from partrm_viewer.tools.base import Point, Tool
+from partrm_viewer.tools.box import Box
+
+CLICK_PX = 4.0  # how far the pointer may stray in a click, screen pixels
+TINT_ALPHA = 95
+SHOWN_PX = 2048  # a larger image is thinned for the screen
+MARGIN = 0.03  # of the image's size, left around it
+
+
+class PhotoPanel(pg.GraphicsView):
+    """An image with pixels square, y down and no axes."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._view = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, enableMouse=False)
+        self._view.setMouseEnabled(False, False)
+        self.setCentralItem(self._view)
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self._tint = pg.ImageItem(axisOrder="row-major")
+        self._view.addItem(self._image)
+        self._view.addItem(self._tint)
+        self._shape: tuple[int, int] | None = None
+        self._drag: Drag | None = None
+        self._tool: Tool | None = None
+        self._pressed_at: QPointF | None = None
+        self._far = False
+        self._panned_from: QPointF | None = None
+        self.overlay = Overlay(self, self._arrow)
+        self._view.sigRangeChanged.connect(self.overlay.update)
+
+    def set_tool(self, tool: Tool) -> None:
+        """Send the left button to a tool from now on."""
+        if self._tool is not None:
+            self._tool.cancel()
+        self._tool = tool
+        self.setCursor(Qt.CursorShape.CrossCursor if tool.name == "box" else Qt.CursorShape.PointingHandCursor)
+
+    def set_image(self, image: np.ndarray | None) -> None:
+        """Show an (H, W, 3 or 4) uint8 image; another size than before is fitted to the panel."""
+        shape = None if image is None else (image.shape[0], image.shape[1])
+        if image is None:
+            self._image.clear()
+        else:
+            _put(self._image, image)
+        if shape != self._shape:
+            self._shape = shape
+            self.fit()
+
+    def set_part(self, mask: np.ndarray | None) -> None:
+        """Tint the pixels of an (H, W) bool mask and draw its border."""
+        if mask is None:
+            self._tint.clear()
+            return
+        tint = np.zeros((*mask.shape, 4), np.uint8)
+        tint[mask] = (PULL.red(), PULL.green(), PULL.blue(), TINT_ALPHA)
+        border = mask & ~_eroded(mask, max(1, round(max(mask.shape) / 500)))
+        tint[border] = (PULL.red(), PULL.green(), PULL.blue(), 255)
+        _put(self._tint, tint)
+
+    def set_drag(self, drag: Drag | None, faint: bool = False) -> None:
+        """Show a pull as an arrow; faint for one that has been."""
+        self._drag = drag
+        self.overlay.set_faint(faint)
+        self.overlay.update()
+
+    def set_box(self, box: Box | None) -> None:
+        """Show a rectangle, image pixels."""
+        if box is None:
+            self.overlay.set_box(None)
+            return
+        corners = [self.widget_from_image(p) for p in (box[:2], box[2:])]
+        self.overlay.set_box(QRectF(QPointF(*corners[0]), QPointF(*corners[1])))
+
+    def fit(self) -> None:
+        """Show the whole image."""
+        if self._shape is not None:
+            h, w = self._shape
+            self._view.setRange(QRectF(0, 0, w, h), padding=MARGIN)
+        self.overlay.update()
+
+    def image_from_widget(self, position: QPointF | QPoint) -> Point:
+        """Return the image pixel under a point of the widget."""
+        at = self._view.mapSceneToView(self.mapToScene(QPointF(position).toPoint()))
+        return (at.x(), at.y())
+
+    def widget_from_image(self, at_px: Point) -> Point:
+        """Return where an image pixel lies in the widget."""
+        at = self.mapFromScene(self._view.mapViewToScene(QPointF(*at_px)))
+        return (float(at.x()), float(at.y()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+        if self._shape is None:
+            return
+        if event.button() == Qt.MouseButton.LeftButton and self._tool is not None:
+            self._pressed_at, self._far = event.position(), False
+            self._tool.press(self.image_from_widget(event.position()))
+        elif event.button() == Qt.MouseButton.MiddleButton:
+            self._panned_from = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+        position = event.position()
+        if self._pressed_at is not None and self._tool is not None:
+            step = position - self._pressed_at
+            self._far = self._far or math.hypot(step.x(), step.y()) > CLICK_PX
+            self._tool.move(self.image_from_widget(position), self._far)
+        elif self._panned_from is not None:
+            old, new = self.image_from_widget(self._panned_from), self.image_from_widget(position)
+            self._view.translateBy(x=old[0] - new[0], y=old[1] - new[1])
+            self._panned_from = position
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+        if event.button() == Qt.MouseButton.LeftButton and self._pressed_at is not None and self._tool is not None:
+            self._pressed_at = None
+            self._tool.release(self.image_from_widget(event.position()))
+        elif event.button() == Qt.MouseButton.MiddleButton:
+            self._panned_from = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.accept()
+        if self._shape is not None:
+            scale = 0.88 ** (event.angleDelta().y() / 120)
+            self._view.scaleBy((scale, scale), center=QPointF(*self.image_from_widget(event.position())))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "overlay"):  # the base class resizes itself while it is being made
+            self.overlay.setGeometry(self.rect())
+            self.fit()
+
+    def _arrow(self) -> Segment | None:
+        if self._drag is None:
+            return None
+        return self.widget_from_image(self._drag.start_px), self.widget_from_image(self._drag.end_px)
+
+
+def _put(item: pg.ImageItem, image: np.ndarray) -> None:
+    step = max(1, max(image.shape[:2]) // SHOWN_PX)
+    item.setImage(np.ascontiguousarray(image[::step, ::step]), autoLevels=False, levels=(0, 255))
+    item.setRect(QRectF(0, 0, image.shape[1], image.shape[0]))
+
+
+def _eroded(mask: np.ndarray, steps: int) -> np.ndarray:
+    padded = np.pad(mask, steps)
+    result = mask.copy()
+    h, w = mask.shape
+    for step in range(1, steps + 1):
+        for dy, dx in ((step, 0), (-step, 0), (0, step), (0, -step)):
+            result &= padded[steps + dy : steps + dy + h, steps + dx : steps + dx + w]
+    return result

@@ -1,0 +1,277 @@
+"""Screens: the two ways in which the viewport puts Gaussians on the window, OpenGL and the CPU renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from model.camera import Camera
+from model.errors import PartRMError, RendererError
+from model.gaussians import SH_C0, Gaussians
+from model.progress import Progress
+from partrm_viewer.jobs import Ended, Job, Jobs, Message
+from partrm_viewer.mailbox import Mailbox
+from renderer.base import Frame, Renderer
+
+Colour = tuple[float, float, float]  # 0..1, display space
+HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
+HIGHLIGHT_STRENGTH = 0.38
+
+
+class Screen(Protocol):
+    """A widget that shows Gaussians; each call takes effect at the next frame, which comes by itself."""
+
+    widget: QWidget
+    name: str  # what the status bar calls it
+
+    def set_gaussians(self, gaussians: Gaussians | None) -> None:
+        """Show these; part and motion are forgotten."""
+        ...
+
+    def set_part(self, splats: np.ndarray | None) -> None:
+        """Tint the Gaussians at an (N,) bool mask."""
+        ...
+
+    def set_motion(self, T: np.ndarray | None) -> None:
+        """Move the part by a rigid (4, 4) transform."""
+        ...
+
+    def look(self, camera: Camera, background: Colour) -> None:
+        """Use a camera of the widget's size in device pixels."""
+        ...
+
+    def picture(self) -> QImage:
+        """Return what is on screen."""
+        ...
+
+    def close(self) -> None:
+        """Let go of threads and graphics memory."""
+        ...
+
+
+class _Canvas(QWidget):
+    """Shows one image over its whole area."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = QImage()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self.image.isNull():
+            painter.fillRect(self.rect(), Qt.GlobalColor.white)
+        else:
+            painter.drawImage(self.rect(), self.image)
+        painter.end()
+
+
+class CpuScreen:
+    """Frames from a renderer that gives arrays, made on a thread of their own; the newest wish is drawn next."""
+
+    def __init__(self, renderer: Renderer, drawn: Callable[[], None], failed: Callable[[PartRMError], None]) -> None:
+        self.name = "CPU renderer"
+        self._renderer = renderer
+        self._drawn = drawn
+        self._failed = failed
+        self._canvas = _Canvas()
+        self.widget: QWidget = self._canvas
+        self._mailbox = Mailbox(self._receive)
+        self._jobs = Jobs(self._mailbox.post, "cpu-renderer")
+        self._gaussians: Gaussians | None = None
+        self._tinted: Gaussians | None = None
+        self._splats: np.ndarray | None = None
+        self._T: np.ndarray | None = None
+        self._camera: Camera | None = None
+        self._background: Colour = (1.0, 1.0, 1.0)
+        self._drawing = False
+        self._stale = False
+
+    def set_gaussians(self, gaussians: Gaussians | None) -> None:
+        self._gaussians = self._tinted = gaussians
+        self._splats = self._T = None
+        self._request()
+
+    def set_part(self, splats: np.ndarray | None) -> None:
+        self._splats = splats
+        self._tinted = self._gaussians
+        if splats is None:
+            self._T = None
+        elif self._gaussians is not None:
+            sh = self._gaussians.sh.copy()
+            sh[splats] *= 1 - HIGHLIGHT_STRENGTH
+            sh[splats, 0] += HIGHLIGHT_STRENGTH * ((np.array(HIGHLIGHT, np.float32) - 0.5) / SH_C0)
+            self._tinted = replace(self._gaussians, sh=sh)
+        self._request()
+
+    def set_motion(self, T: np.ndarray | None) -> None:
+        self._T = T
+        self._request()
+
+    def look(self, camera: Camera, background: Colour) -> None:
+        self._camera, self._background = camera, background
+        self._request()
+
+    def picture(self) -> QImage:
+        return self._canvas.image.copy()
+
+    def close(self) -> None:
+        self._mailbox.close()
+        self._jobs.close()
+
+    def _request(self) -> None:
+        if self._drawing:
+            self._stale = True
+        elif self._camera is not None:
+            self._drawing, self._stale = True, False
+            job = Job("Drawing", self._render(), self._show, self._fail, preview=True)
+            self._jobs.submit(job)
+
+    def _render(self) -> Callable[[Progress], np.ndarray]:
+        gaussians, splats, T = self._tinted, self._splats, self._T
+        camera, background, renderer = self._camera, self._background, self._renderer
+        assert camera is not None
+
+        def render(progress: Progress) -> np.ndarray:
+            if gaussians is None:
+                frame = Frame(*(np.zeros((camera.height, camera.width, *c), np.float32) for c in ((4,), ())))
+            else:
+                moved = gaussians.moved(T, splats) if T is not None and splats is not None else gaussians
+                frame = renderer.render(moved, camera)
+            return frame.on(background)
+
+        return render
+
+    def _receive(self, message: Message) -> None:
+        if isinstance(message, Ended):
+            message.deliver()
+
+    def _show(self, rgb: np.ndarray) -> None:
+        h, w, _ = rgb.shape
+        self._canvas.image = QImage(np.ascontiguousarray(rgb), w, h, 3 * w, QImage.Format.Format_RGB888).copy()
+        self._canvas.update()
+        self._drawing = False
+        self._drawn()
+        if self._stale:
+            self._request()
+
+    def _fail(self, error: PartRMError) -> None:
+        self._drawing = False
+        self._failed(error)
+
+
+class GlScreen:
+    """Frames drawn by OpenGL in a vispy canvas inside the window. Raises RendererError where there is no OpenGL 3.3."""
+
+    name = "OpenGL"
+
+    def __init__(self, drawn: Callable[[], None], failed: Callable[[PartRMError], None]) -> None:
+        _require_opengl()
+        import vispy
+
+        vispy.use(app="pyside6", gl="gl+")
+        from vispy.app import Canvas
+
+        from renderer.gl import SplatLayer
+
+        self._drawn = drawn
+        self._failed = failed
+        self._canvas = Canvas(show=False, size=(64, 64), config={"samples": 0, "depth_size": 0, "stencil_size": 0})
+        self.widget: QWidget = self._canvas.native
+        self._layer = SplatLayer()
+        self._part: np.ndarray | None = None  # (N,) uint8, 1 in the part
+        self._shows = False
+        self._camera: Camera | None = None
+        self._background: Colour = (1.0, 1.0, 1.0)
+        self._broken = False
+        self._canvas.events.draw.connect(self._draw)
+
+    def set_gaussians(self, gaussians: Gaussians | None) -> None:
+        self._layer.set_parts(None)
+        self._layer.set_highlight(None)
+        self._part = None
+        self._shows = gaussians is not None
+        if gaussians is not None:
+            self._layer.set_gaussians(gaussians)
+        self._canvas.update()
+
+    def set_part(self, splats: np.ndarray | None) -> None:
+        self._part = None if splats is None else splats.astype(np.uint8)
+        self._layer.set_parts(self._part)
+        self._layer.set_highlight(None if splats is None else 1, HIGHLIGHT, HIGHLIGHT_STRENGTH)
+        self._canvas.update()
+
+    def set_motion(self, T: np.ndarray | None) -> None:
+        if self._part is not None:
+            self._layer.set_parts(self._part, None if T is None else np.stack([np.eye(4), T]))
+        self._canvas.update()
+
+    def look(self, camera: Camera, background: Colour) -> None:
+        self._camera, self._background = camera, background
+        self._canvas.update()
+
+    def picture(self) -> QImage:
+        image: QImage = self._canvas.native.grabFramebuffer()
+        return image
+
+    def close(self) -> None:
+        self._canvas.events.draw.disconnect(self._draw)
+        self._canvas.close()
+
+    def _draw(self, event: object) -> None:
+        if self._broken or self._camera is None:
+            return
+        try:
+            from vispy import gloo
+
+            gloo.set_viewport(0, 0, *self._canvas.physical_size)
+            if self._shows:
+                self._layer.draw(self._camera, self._background)
+            else:
+                gloo.clear(color=(*self._background, 1.0), depth=False)
+        except (RendererError, RuntimeError) as error:  # a driver that accepts the context and refuses the program
+            self._broken = True
+            hint = "The CPU renderer takes over; it shows the same, more slowly."
+            self._failed(RendererError(f"OpenGL failed: {str(error).splitlines()[0]}", hint))
+            return
+        self._drawn()
+
+
+def _require_opengl() -> None:
+    from PySide6.QtGui import QOffscreenSurface, QOpenGLContext
+
+    hint = "The CPU renderer takes over; it shows the same, more slowly."
+    context, surface = QOpenGLContext(), QOffscreenSurface()
+    surface.create()
+    if not context.create() or not context.makeCurrent(surface):
+        raise RendererError("This computer gives no OpenGL context.", hint)
+    version = context.format().version()
+    context.doneCurrent()
+    if tuple(version) < (3, 3):
+        raise RendererError(f"OpenGL {version[0]}.{version[1]} is too old; 3.3 is needed.", hint)
+
+
+def open_screen(
+    wish: str, drawn: Callable[[], None], failed: Callable[[PartRMError], None]
+) -> tuple[Screen, PartRMError | None]:
+    """Return the screen for a renderer's name (auto, gl, cpu, cuda), and why it is not the one that was wished for."""
+    refused: PartRMError | None = None
+    if wish in ("auto", "gl"):
+        try:
+            return GlScreen(drawn, failed), None
+        except RendererError as error:
+            refused = error
+        wish = "cpu"
+    from renderer.base import choose
+
+    renderer, _ = choose(wish)
+    screen = CpuScreen(renderer, drawn, failed)
+    if renderer.name != "cpu":
+        screen.name = f"{renderer.name} renderer"
+    return screen, refused

@@ -1,0 +1,113 @@
+"""Navigation: cameras around a target. Pure functions; pixels are those of the camera passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.camera import Camera
+from model.gaussians import Gaussians
+
+TURN_DEG_PER_PX = 0.4
+ZOOM_PER_NOTCH = 0.88  # of the distance to the target
+STEEPEST_DEG = 88.0  # straight up and down have no azimuth
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Where the user looks from, and the point that orbiting turns around."""
+
+    camera: Camera
+    target: np.ndarray  # (3,) float64, world
+
+    @property
+    def distance(self) -> float:
+        """Return how far the target is from the camera, world units."""
+        return float(np.linalg.norm(self.camera.position - self.target))
+
+
+def fit(camera: Camera, width: int, height: int) -> Camera:
+    """Show the whole picture of a camera in a window of another shape, centred, pixels square."""
+    scale = min(width / camera.width, height / camera.height)
+    return Camera(
+        camera.T_world_camera,
+        camera.fx * scale,
+        camera.fy * scale,
+        (camera.cx - camera.width / 2) * scale + width / 2,
+        (camera.cy - camera.height / 2) * scale + height / 2,
+        width,
+        height,
+    )
+
+
+def orbit(view: View, dx_px: float, dy_px: float) -> View:
+    """Turn around the target: sideways about the world's y axis, up and down about the camera's x axis."""
+    T = view.camera.T_world_camera
+    elevation = np.rad2deg(np.arcsin(np.clip(T[1, 2], -1, 1)))  # of the camera's backward axis
+    up_deg = np.clip(elevation + dy_px * TURN_DEG_PER_PX, -STEEPEST_DEG, STEEPEST_DEG) - elevation
+    if abs(elevation) > STEEPEST_DEG:  # a photo from straight above may be left, not approached further
+        up_deg = -np.sign(elevation) * abs(dy_px * TURN_DEG_PER_PX) if dy_px * elevation < 0 else 0.0
+    turn = _rotation(np.array([0.0, 1.0, 0.0]), -dx_px * TURN_DEG_PER_PX) @ _rotation(T[:3, 0], -up_deg)
+    moved = T.copy()
+    moved[:3, :3] = turn @ T[:3, :3]
+    moved[:3, 3] = view.target + turn @ (T[:3, 3] - view.target)
+    return replace(view, camera=replace(view.camera, T_world_camera=moved))
+
+
+def pan(view: View, dx_px: float, dy_px: float) -> View:
+    """Move camera and target so that the target follows the pointer."""
+    camera = view.camera
+    R = camera.T_world_camera[:3, :3]
+    depth = max(float((camera.position - view.target) @ R[:, 2]), 1e-3)
+    shift = R[:, 0] * (-dx_px * depth / camera.fx) + R[:, 1] * (dy_px * depth / camera.fy)
+    T = camera.T_world_camera.copy()
+    T[:3, 3] += shift
+    return View(replace(camera, T_world_camera=T), view.target + shift)
+
+
+def zoom(view: View, notches: float) -> View:
+    """Go nearer to the target (positive notches) or away from it."""
+    T = view.camera.T_world_camera.copy()
+    T[:3, 3] = view.target + (T[:3, 3] - view.target) * ZOOM_PER_NOTCH**notches
+    return replace(view, camera=replace(view.camera, T_world_camera=T))
+
+
+def focus(view: View, point: np.ndarray) -> View:
+    """Bring a (3,) world point to the middle and turn around it from now on; the distance stays."""
+    offset = view.camera.T_world_camera[:3, 2] * view.distance
+    T = view.camera.T_world_camera.copy()
+    T[:3, 3] = point + offset
+    return View(replace(view.camera, T_world_camera=T), np.asarray(point, np.float64))
+
+
+def home(gaussians: Gaussians, camera: Camera | None) -> View:
+    """Look from the input camera; where there is none (a splat file), look at the middle 90 % from a little above."""
+    positions = gaussians.positions[np.isfinite(gaussians.positions).all(axis=1)]
+    if not len(positions):
+        return View(camera or Camera.orbit(0, 0, 3, 40, 512, 512), np.zeros(3))
+    low, high = np.percentile(positions, [5, 95], axis=0)
+    target = (low + high) / 2
+    if camera is not None:
+        return View(camera, target)
+    radius = max(float(np.linalg.norm(high - low)) / 2, 1e-3)
+    distance = 1.15 * radius / np.sin(np.deg2rad(20.0))
+    return View(Camera.orbit(25, 18, distance, 40, 512, 512, (target[0], target[1], target[2])), target)
+
+
+def pick(gaussians: Gaussians, camera: Camera, at_px: tuple[float, float], radius_px: float = 6.0) -> np.ndarray | None:
+    """Find the nearest splat centre under a pixel, (3,) world; None where there is nothing."""
+    pixels, depth = camera.project(gaussians.positions)
+    near = np.hypot(pixels[:, 0] - at_px[0], pixels[:, 1] - at_px[1]) < radius_px
+    near &= (depth > 1e-3) & (gaussians.opacities > 0.3)
+    if not near.any():
+        return None
+    index = np.flatnonzero(near)
+    return gaussians.positions[index[np.argmin(depth[index])]].astype(np.float64)
+
+
+def _rotation(axis: np.ndarray, angle_deg: float) -> np.ndarray:
+    a = np.deg2rad(angle_deg)
+    x, y, z = axis / np.linalg.norm(axis)
+    K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(a) * K + (1 - np.cos(a)) * K @ K

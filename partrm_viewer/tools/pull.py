@@ -1,0 +1,101 @@
+"""Pull: press on a part (it lights up), pull it (the rigid preview follows), let go (the next state is predicted)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from model.drag import Drag
+from model.stages.state import Motion, Part, State
+from partrm_viewer.document import Snapshot
+from partrm_viewer.tools.base import Point
+
+
+@dataclass(eq=False)
+class Gesture:
+    """One press and what became of it; part is set by the worker as soon as it is known."""
+
+    source: Snapshot
+    state: State
+    start_px: Point
+    drag: Drag | None = None  # None until the pointer has left the click's few pixels
+    part: Part | None = None
+    released: bool = False
+    refused: bool = False  # there is no part under the press
+
+    @property
+    def pulling(self) -> bool:
+        """Tell whether this is a pull, not a click."""
+        return self.drag is not None
+
+
+class Host(Protocol):
+    """What the tool needs from the window."""
+
+    def shown_snapshot(self) -> Snapshot | None: ...
+
+    def busy_predicting(self) -> bool: ...
+
+    def find_part(self, gesture: Gesture) -> None: ...
+
+    def motion_of(self, gesture: Gesture) -> Motion | None: ...
+
+    def show_pull(self, drag: Drag | None, grab: np.ndarray | None, T: np.ndarray | None) -> None: ...
+
+    def predict(self, gesture: Gesture, drag: Drag) -> None: ...
+
+
+class PullTool:
+    """Turn the left button into part, preview and prediction jobs."""
+
+    name = "pull"
+    hint = "Press on a part and pull it"
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.gesture: Gesture | None = None
+
+    def press(self, at_px: Point) -> None:
+        """Ask for the part under the pointer."""
+        source = self._host.shown_snapshot()
+        if source is None or source.state is None or self._host.busy_predicting():
+            self.gesture = None
+            return
+        self.gesture = Gesture(source, source.state, at_px)
+        self._host.find_part(self.gesture)
+
+    def move(self, at_px: Point, far: bool) -> None:
+        """Preview the pull; before the part is known only the arrow shows."""
+        if self.gesture is None or self.gesture.released or not (far or self.gesture.pulling):
+            return
+        self.gesture.drag = Drag(self.gesture.start_px, at_px)
+        self.preview()
+
+    def release(self, at_px: Point) -> None:
+        """Predict, if it was a pull; a click only selects."""
+        gesture = self.gesture
+        if gesture is None or gesture.released:
+            return
+        gesture.released = True
+        if gesture.drag is None:
+            return
+        gesture.drag = Drag(gesture.start_px, at_px)
+        self.preview()
+        self._host.predict(gesture, gesture.drag)
+
+    def cancel(self) -> None:
+        """Let the part snap back."""
+        if self.gesture is not None:
+            self.gesture = None
+            self._host.show_pull(None, None, None)
+
+    def preview(self) -> None:
+        """Show the pull as it stands; also called when the part arrives late."""
+        gesture = self.gesture
+        if gesture is None or gesture.drag is None:
+            return
+        motion = self._host.motion_of(gesture) if gesture.part is not None else None
+        grab = gesture.part.grab if gesture.part is not None else None
+        self._host.show_pull(gesture.drag, grab, motion.T if motion is not None else None)

@@ -1,0 +1,267 @@
+"""Viewport: the live 3D view; its own camera, turned with the mouse, over whichever screen this computer can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from model.camera import Camera
+from model.errors import PartRMError
+from model.gaussians import Gaussians
+from partrm_viewer.panels.overlay import Overlay, Segment
+from partrm_viewer.screens import Colour, Screen, open_screen
+from partrm_viewer.tools import navigate
+from partrm_viewer.tools.base import Point, Tool
+
+BACKGROUNDS: dict[str, Colour] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
+CLICK_PX = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Pull3D:
+    """A pull as the 3D view shows it."""
+
+    grab: np.ndarray  # (3,) world
+    T: np.ndarray | None  # (4, 4) the part's motion
+
+
+class Viewport(QWidget):
+    """Shows Gaussians, the selected part, and how a pull moves it."""
+
+    drawn = Signal()  # a frame is on screen
+    screen_changed = Signal(object)  # the PartRMError that made us change it
+
+    def __init__(self, renderer: str = "auto", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.pull_tool: Tool | None = None
+        self._gaussians: Gaussians | None = None
+        self._splats: np.ndarray | None = None
+        self._part_mask: np.ndarray | None = None
+        self._pull: Pull3D | None = None
+        self._input: Camera | None = None
+        self._view: navigate.View | None = None
+        self._background = "white"
+        self._drag_from: QPointF | None = None
+        self._pulling_from: QPointF | None = None
+        self._far = False
+        self.setMinimumSize(160, 160)
+        self.screen_error: PartRMError | None = None
+        screen, self.screen_error = open_screen(renderer, self.drawn.emit, self._fall_back_later)
+        self.screen_: Screen = screen
+        self.overlay = Overlay(self, self._arrow)
+        self._adopt_screen()
+
+    # ---- what is shown
+
+    def set_gaussians(self, gaussians: Gaussians | None, camera: Camera | None, keep_view: bool = False) -> None:
+        """Show Gaussians; camera is the input camera, where there is one. Looks from there unless keep_view."""
+        keep_view = keep_view and not self.at_home  # the input view stays the input view
+        self._gaussians, self._input = gaussians, camera
+        self._splats = self._part_mask = self._pull = None
+        self.screen_.set_gaussians(gaussians)
+        if gaussians is None:
+            self._view = None
+            self.screen_.look(
+                Camera.orbit(0, 0, 3, 40, max(1, self.width()), max(1, self.height())), BACKGROUNDS[self._background]
+            )
+        elif self._view is None or not keep_view:
+            self._view = navigate.home(gaussians, camera)
+        self._look()
+
+    def set_part(self, splats: np.ndarray | None, mask: np.ndarray | None = None) -> None:
+        """Light up a part: splats (N,) bool, mask (H, W) bool in the input view."""
+        self._splats, self._part_mask = splats, mask
+        self.screen_.set_part(splats)
+        self._look()
+
+    def set_pull(self, grab: np.ndarray | None, T: np.ndarray | None) -> None:
+        """Move the part by T (4, 4) and draw the arrow of its grabbed point (3,); None, None lets it snap back."""
+        self._pull = Pull3D(grab, T) if grab is not None else None
+        self.screen_.set_motion(T)
+        self._look()
+
+    def set_background(self, name: str) -> None:
+        """Choose white or black."""
+        self._background = name
+        self._look()
+
+    def go_home(self) -> None:
+        """Look from the input camera again."""
+        if self._gaussians is not None:
+            self._view = navigate.home(self._gaussians, self._input)
+            self._look()
+
+    def focus_part(self) -> None:
+        """Turn around the selected part, or around everything."""
+        if self._gaussians is None or self._view is None:
+            return
+        chosen = self._gaussians if self._splats is None else self._gaussians.select(self._splats)
+        if len(chosen):
+            self._view = navigate.focus(self._view, np.median(chosen.positions, axis=0))
+            self._look()
+
+    @property
+    def at_home(self) -> bool:
+        """Tell whether the view is the input view."""
+        return self._view is not None and self._input is not None and self._view.camera is self._input
+
+    def camera(self) -> Camera | None:
+        """Return the camera on screen, at the widget's size in device pixels."""
+        if self._view is None:
+            return None
+        ratio = self.devicePixelRatioF()
+        width, height = max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
+        return navigate.fit(self._view.camera, width, height)
+
+    def picture(self) -> QImage:
+        """Return what the 3D view shows, without arrow and badge."""
+        return self.screen_.picture()
+
+    def close_screen(self) -> None:
+        """Let go of threads and graphics memory."""
+        self.screen_.close()
+
+    # ---- screen
+
+    def _adopt_screen(self) -> None:
+        widget = self.screen_.widget
+        widget.setParent(self)
+        widget.setMouseTracking(True)
+        widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        widget.setAcceptDrops(False)
+        widget.installEventFilter(self)
+        widget.setGeometry(self.rect())
+        widget.show()
+        self.overlay.raise_()
+        self._look()
+
+    def _fall_back_later(self, error: PartRMError) -> None:
+        # Called inside a paint: the widget that paints must live on until it is done.
+        from PySide6.QtCore import QTimer
+
+        QTimer.singleShot(0, self, lambda: self._fall_back(error))
+
+    def _fall_back(self, error: PartRMError) -> None:
+        if self.screen_.name == "OpenGL":
+            old = self.screen_
+            self.screen_, _ = open_screen("cpu", self.drawn.emit, self._fall_back_later)
+            old.widget.removeEventFilter(self)
+            old.widget.hide()
+            old.close()
+            self.screen_.set_gaussians(self._gaussians)
+            self.screen_.set_part(self._splats)
+            self._adopt_screen()
+        self.screen_error = error
+        self.screen_changed.emit(error)
+
+    def _look(self) -> None:
+        camera = self.camera()
+        if camera is not None:
+            self.screen_.look(camera, BACKGROUNDS[self._background])
+        self.overlay.update()
+
+    def _arrow(self) -> Segment | None:
+        camera = self.camera()
+        if self._pull is None or camera is None:
+            return None
+        T = np.eye(4) if self._pull.T is None else self._pull.T
+        points = np.stack([self._pull.grab, T[:3, :3] @ self._pull.grab + T[:3, 3]])
+        pixels, depth = camera.project(points)
+        if (depth <= 0).any():
+            return None
+        a, b = pixels / self.devicePixelRatioF()
+        return (float(a[0]), float(a[1])), (float(b[0]), float(b[1]))
+
+    # ---- mouse
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the screen's mouse before its widget sees it."""
+        handle: dict[QEvent.Type, Callable[..., None]] = {
+            QEvent.Type.MouseButtonPress: self._press,
+            QEvent.Type.MouseMove: self._move,
+            QEvent.Type.MouseButtonRelease: self._release,
+            QEvent.Type.MouseButtonDblClick: self._double_click,
+            QEvent.Type.Wheel: self._wheel,
+        }
+        if watched is self.screen_.widget and event.type() in handle:
+            handle[event.type()](event)
+            return True
+        return super().eventFilter(watched, event)
+
+    def _press(self, event: QMouseEvent) -> None:
+        self.setFocus()
+        self._far = False
+        left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        if left and self._on_part(event.position()) and self.pull_tool is not None:
+            self._pulling_from = event.position()
+            self.pull_tool.press(self._image_px(event.position()))
+        else:
+            self._drag_from = event.position()
+
+    def _move(self, event: QMouseEvent) -> None:
+        at = event.position()
+        if self._pulling_from is not None and self.pull_tool is not None:
+            step = at - self._pulling_from
+            self._far = self._far or step.manhattanLength() > CLICK_PX
+            self.pull_tool.move(self._image_px(at), self._far)
+        elif self._drag_from is not None and event.buttons() and self._view is not None:
+            step = (at - self._drag_from) * self.devicePixelRatioF()
+            self._drag_from = at
+            sideways = event.buttons() & Qt.MouseButton.MiddleButton
+            if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                camera = self.camera()
+                assert camera is not None
+                moved = navigate.pan(self._view, *(np.array([step.x(), step.y()]) * self._view.camera.fx / camera.fx))
+                self._view = moved
+            else:
+                self._view = navigate.orbit(self._view, step.x(), step.y())
+            self._look()
+        else:
+            over = self._on_part(at)
+            self.screen_.widget.setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor)
+
+    def _release(self, event: QMouseEvent) -> None:
+        if self._pulling_from is not None and self.pull_tool is not None:
+            self._pulling_from = None
+            self.pull_tool.release(self._image_px(event.position()))
+        self._drag_from = None
+
+    def _double_click(self, event: QMouseEvent) -> None:
+        camera = self.camera()
+        if self._gaussians is None or self._view is None or camera is None:
+            return
+        at = event.position() * self.devicePixelRatioF()
+        point = navigate.pick(self._gaussians, camera, (at.x(), at.y()))
+        if point is not None:
+            self._view = navigate.focus(self._view, point)
+            self._look()
+
+    def _wheel(self, event: QWheelEvent) -> None:
+        if self._view is not None:
+            self._view = navigate.zoom(self._view, event.angleDelta().y() / 120)
+            self._look()
+
+    def _image_px(self, position: QPointF) -> Point:
+        camera, source = self.camera(), self._input
+        assert camera is not None and source is not None
+        at = position * self.devicePixelRatioF()
+        scale = source.fx / camera.fx
+        return ((at.x() - camera.cx) * scale + source.cx, (at.y() - camera.cy) * scale + source.cy)
+
+    def _on_part(self, position: QPointF) -> bool:
+        if not self.at_home or self._part_mask is None:
+            return False
+        x, y = (int(np.floor(v)) for v in self._image_px(position))
+        h, w = self._part_mask.shape
+        return 0 <= x < w and 0 <= y < h and bool(self._part_mask[y, x])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.screen_.widget.setGeometry(self.rect())
+        self.overlay.setGeometry(self.rect())
+        self._look()

@@ -1,0 +1,488 @@
+"""Window: shows the session's Document, and hands what the user does to the workbench."""
+
+from __future__ import annotations
+
+import logging
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QToolBar
+
+from model.drag import Drag
+from model.errors import FormatError, ImageError, PartRMError
+from model.stages.state import Motion
+from partrm_viewer import settings as settings_file
+from partrm_viewer import theme as themes
+from partrm_viewer.actions import ACTIONS, TOOL_BAR
+from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.engine import Engine, Predictor
+from partrm_viewer.jobs import Jobs, Message, Progressed
+from partrm_viewer.layout import Layout
+from partrm_viewer.mailbox import Mailbox
+from partrm_viewer.panels.help import HelpSheet
+from partrm_viewer.session import Session
+from partrm_viewer.tools.box import Box, BoxTool
+from partrm_viewer.tools.pull import Gesture, PullTool
+from partrm_viewer.workbench import Workbench
+
+SAMPLE = themes.RESOURCES / "samples" / "cabinet.png"
+TITLE = "PartRM Viewer"
+log = logging.getLogger(__name__)
+
+
+class Window(QMainWindow):
+    """The one window. `make_predictor` is called on the worker thread when a predictor is first needed."""
+
+    def __init__(
+        self,
+        make_predictor: Callable[[], Predictor],
+        renderer: str = "auto",
+        settings_path: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._settings_path = settings_path or settings_file.config_folder() / "settings.json"
+        self.settings = settings_file.load(self._settings_path)
+        self.session = Session()
+        self._mailbox = Mailbox(self._receive)
+        self.jobs = Jobs(self._mailbox.post)
+        self.bench = Workbench(self.session, self.jobs, Engine(make_predictor), self)
+        self.parts = Layout(
+            self,
+            renderer,
+            self.open_image,
+            self.open_sample,
+            self.session.show,
+            self.session.rename,
+            self.cancel,
+        )
+        self.pull = PullTool(self)
+        self.box = BoxTool(self.parts.photo.set_box, self._box_drawn)
+        self.parts.viewport.pull_tool = self.pull
+        self.parts.viewport.screen_changed.connect(self._screen_changed)
+        self._help: HelpSheet | None = None
+        self._tool: PullTool | BoxTool = self.pull
+        self._make_actions()
+        self._make_bars()
+        self.setAcceptDrops(True)
+        self.setWindowTitle(TITLE)
+        self.setMinimumSize(640, 460)
+        self.session.on_change(self._changed)
+        self._screen_changed(self.parts.viewport.screen_error)
+        self.parts.viewport.set_background(self.settings.background)
+        self._application().styleHints().colorSchemeChanged.connect(self._dress)
+        self._dress()
+        self._restore_geometry()
+        self.use_pull()
+        self._changed(Document(), self.session.document)
+
+    # ---- actions: one method for each line of the table
+
+    def open_image(self) -> None:
+        """Ask for an image and open it."""
+        self._ask_and_open(
+            "Open image", "Images (*.png *.jpg *.jpeg *.webp *.avif *.bmp *.gif *.tif *.tiff);;All files (*)"
+        )
+
+    def open_splat(self) -> None:
+        """Ask for a splat file and open it."""
+        self._ask_and_open("Open splat", "Splats (*.ply *.splat);;All files (*)")
+
+    def open_sample(self) -> None:
+        """Open the bundled photo."""
+        self.open(SAMPLE)
+
+    def open(self, path: Path) -> None:
+        """Open an image or a splat file."""
+        self.pull.cancel()
+        if path != SAMPLE:
+            self.settings = self.settings.with_recent(path)
+        self.bench.open(path)
+
+    def save_splat(self) -> None:
+        """Ask where, and save the shown state."""
+        document = self.session.document
+        assert document.shown is not None
+        stem = document.path.stem if document.path is not None else "state"
+        name = f"{stem} {document.shown.name}.ply" if document.shown.predicted else f"{stem}.ply"
+        path = self._ask_where("Save state", name, "3D Gaussian PLY (*.ply);;splat (*.splat)")
+        if path is not None:
+            self.bench.save(path)
+
+    def screenshot(self) -> None:
+        """Ask where, and save what the 3D view shows."""
+        picture = self.parts.viewport.picture()
+        path = self._ask_where("Save screenshot", "screenshot.png", "PNG (*.png)")
+        if path is None:
+            return
+        if picture.save(str(path)):
+            self.say(f"Saved {path}")
+        else:
+            self.tell(FormatError(f"{path} could not be written.", "Choose a folder that you may write to, and .png."))
+
+    def quit(self) -> None:
+        """Close the window."""
+        self.close()
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self.pull.cancel()
+        self.session.undo()
+
+    def redo(self) -> None:
+        """Do again what was undone."""
+        self.pull.cancel()
+        self.session.redo()
+
+    def rename_state(self) -> None:
+        """Edit the shown state's name in the film strip."""
+        self.parts.states.edit_current()
+
+    def remove_state(self) -> None:
+        """Take the shown state out of the list."""
+        self.session.remove(self.session.document.active)
+
+    def use_pull(self) -> None:
+        """Pull parts with the left button."""
+        self._use(self.pull)
+
+    def use_box(self) -> None:
+        """Draw a box around the object with the left button."""
+        self._use(self.box)
+
+    def cancel(self) -> None:
+        """Stop what is running, or else close the message."""
+        if self.pull.gesture is not None and not self.pull.gesture.released:
+            self.pull.cancel()
+        elif self.parts.progress.isVisible():
+            self.jobs.cancel_all()
+        elif self.box is self._tool:
+            self.use_pull()
+        else:
+            self.parts.messages.dismiss()
+
+    def input_view(self) -> None:
+        """Look from where the photo was taken."""
+        self.parts.viewport.go_home()
+        self.parts.photo.fit()
+
+    def focus_part(self) -> None:
+        """Turn around the selected part."""
+        self.parts.viewport.focus_part()
+
+    def next_state(self) -> None:
+        """Show the next state, after the last one the first."""
+        self._step(1)
+
+    def previous_state(self) -> None:
+        """Show the state before."""
+        self._step(-1)
+
+    def background(self) -> None:
+        """Change between white and black behind the splats."""
+        name = "white" if self.settings.background == "black" else "black"
+        self.settings = replace(self.settings, background=name)
+        self.parts.viewport.set_background(name)
+        self._refresh_actions()
+
+    def theme_system(self) -> None:
+        """Follow the desktop."""
+        self._choose_theme("system")
+
+    def theme_light(self) -> None:
+        """Use the light theme."""
+        self._choose_theme("light")
+
+    def theme_dark(self) -> None:
+        """Use the dark theme."""
+        self._choose_theme("dark")
+
+    def help(self) -> None:
+        """Show keys and mouse."""
+        if self._help is None:
+            self._help = HelpSheet(self)
+        self._help.show()
+        self._help.raise_()
+
+    # ---- what the pull tool needs
+
+    def shown_snapshot(self) -> Snapshot | None:
+        """Return the state on screen."""
+        return self.session.document.shown
+
+    def busy_predicting(self) -> bool:
+        """Tell whether the last pull is still being predicted."""
+        return self.bench.predicting
+
+    def find_part(self, gesture: Gesture) -> None:
+        """Begin a gesture: the old selection goes, unless the press lies on it."""
+        part = self.session.document.part
+        x, y = int(gesture.start_px[0]), int(gesture.start_px[1])
+        inside = part is not None and 0 <= y < part.mask.shape[0] and 0 <= x < part.mask.shape[1]
+        if part is not None and not (inside and part.mask[y, x]):
+            self.session.select(gesture.source.key, None)
+        self.parts.photo.set_drag(None)
+        self.bench.find_part(gesture)
+
+    def motion_of(self, gesture: Gesture) -> Motion | None:
+        """Return the rigid preview of a pull."""
+        return self.bench.motion_of(gesture)
+
+    def show_pull(self, drag: Drag | None, grab: np.ndarray | None, T: np.ndarray | None) -> None:
+        """Show a pull in both pictures."""
+        self.parts.photo.set_drag(drag)
+        self.parts.viewport.set_pull(grab, T)
+        self._refresh_badge()
+
+    def predict(self, gesture: Gesture, drag: Drag) -> None:
+        """Predict where a pull leads."""
+        self.bench.predict(gesture, drag)
+        self._refresh_badge()
+
+    # ---- what the workbench tells
+
+    def say(self, text: str) -> None:
+        """Show one line in the status bar."""
+        self.parts.status.set_text(text)
+
+    def tell(self, error: PartRMError, about: str = "") -> None:
+        """Show a failure until it is closed."""
+        self.say("")
+        if about == "object" and isinstance(error, ImageError) and self.session.document.image is not None:
+            self.parts.messages.show_error(error, about, "Draw a box", self.use_box)
+        else:
+            self.parts.messages.show_error(error, about)
+
+    def part_found(self, gesture: Gesture) -> None:
+        """Light the part up and, where the pointer has gone on, move it at once."""
+        self.parts.messages.dismiss("part")
+        self.say(f"Part found · {gesture.part.score:.0%} sure · pull it" if gesture.part is not None else "")
+        if gesture is self.pull.gesture:
+            self.pull.preview()
+
+    def pull_ended(self, gesture: Gesture) -> None:
+        """Let the preview go; the predicted state, if there is one, is shown already."""
+        if gesture is self.pull.gesture:
+            self.pull.gesture = None
+            self.parts.viewport.set_pull(None, None)
+            self._show_last_drag(self.session.document)
+        self._refresh_badge()
+
+    def work_changed(self) -> None:
+        """Show what may be done now."""
+        self._refresh_actions()
+        self._refresh_badge()
+
+    # ---- showing the Document
+
+    def _changed(self, old: Document, new: Document) -> None:
+        shown = new.shown
+        parts = self.parts
+        parts.pages.setCurrentIndex(0 if new.empty else 1)
+        if old.shown is not shown or old.key != new.key or old.empty != new.empty:
+            if self.pull.gesture is not None and (shown is None or shown.key != self.pull.gesture.source.key):
+                self.pull.gesture = None
+            parts.photo_pane.setVisible(new.image is not None)
+            parts.photo.set_image(shown.state.image if shown is not None and shown.state is not None else new.image)
+            if old.shown is None or shown is None or old.shown.gaussians is not shown.gaussians:
+                camera = shown.state.camera if shown is not None and shown.state is not None else None
+                gaussians = shown.gaussians if shown is not None else None
+                parts.viewport.set_gaussians(gaussians, camera, keep_view=old.key == new.key)
+            self._show_last_drag(new)
+        if old.part is not new.part or old.shown is not shown:
+            part = new.part
+            parts.photo.set_part(part.mask if part is not None else None)
+            parts.viewport.set_part(part.splats if part is not None else None, part.mask if part is not None else None)
+        if old.key != new.key and self._tool is self.box:
+            self.use_pull()
+        parts.states.show_document(new)
+        parts.states.setVisible(len(new.snapshots) > 0)
+        parts.photo_pane.detail.set_text(new.name)
+        parts.splat_pane.detail.set_text(self._splats_told(new))
+        self.setWindowTitle(f"{new.name} – {TITLE}" if new.name else TITLE)
+        self._refresh_badge()
+        self._refresh_actions()
+
+    def _splats_told(self, document: Document) -> str:
+        shown = document.shown
+        if shown is None:
+            return ""
+        count = f"{len(shown.gaussians):,} splats"
+        return count if document.image is None else f"{shown.name} · {count}"
+
+    def _show_last_drag(self, document: Document) -> None:
+        shown = document.shown
+        self.parts.photo.set_drag(shown.drags[-1] if shown is not None and shown.drags else None, faint=True)
+
+    def _refresh_badge(self) -> None:
+        document, gesture, overlay = self.session.document, self.pull.gesture, self.parts.viewport.overlay
+        shown = document.shown
+        if gesture is not None and gesture.pulling:
+            overlay.set_badge("Preview · predicting…" if gesture.released else "Preview")
+        else:
+            overlay.set_badge("Predicted" if shown is not None and shown.predicted else "")
+        waiting = "Building the 3D view…" if self.bench.building else "No 3D view yet"
+        overlay.set_note(waiting if shown is None else "")
+
+    def _receive(self, message: Message) -> None:
+        if isinstance(message, Progressed):
+            if not message.job.preview:
+                self.parts.show_progress(message.fraction, message.what)
+            return
+        if not message.job.preview:
+            self.parts.show_progress(None)
+        message.deliver()
+
+    # ---- actions and bars
+
+    def _make_actions(self) -> None:
+        self.actions_by_name: dict[str, QAction] = {}
+        for spec in ACTIONS:
+            action = QAction(spec.text, self)
+            action.setShortcuts([QKeySequence(key) for key in spec.shortcuts])
+            keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
+            action.setToolTip(spec.tip + keys)
+            action.setStatusTip("")
+            action.setCheckable(spec.checkable)
+            run: Callable[[], None] = getattr(self, spec.name)
+            action.triggered.connect(lambda checked=False, run=run: run())
+            self.addAction(action)
+            self.actions_by_name[spec.name] = action
+
+    def _make_bars(self) -> None:
+        menus = {spec.menu: None for spec in ACTIONS}
+        for title in menus:
+            menu = self.menuBar().addMenu(f"&{title}")
+            for spec in ACTIONS:
+                if spec.menu == title:
+                    if spec.name in ("quit", "rename_state", "cancel", "background", "theme_system"):
+                        menu.addSeparator()
+                    menu.addAction(self.actions_by_name[spec.name])
+        bar = QToolBar("Tools")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(20, 20))
+        bar.toggleViewAction().setEnabled(False)
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        for i, group in enumerate(TOOL_BAR):
+            if i:
+                bar.addSeparator()
+            for name in group:
+                bar.addAction(self.actions_by_name[name])
+        self.addToolBar(bar)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+
+    def _refresh_actions(self) -> None:
+        for spec in ACTIONS:
+            self.actions_by_name[spec.name].setEnabled(spec.enabled(self.session))
+        undo, redo = self.session.undo_text, self.session.redo_text
+        self.actions_by_name["undo"].setText(f"&Undo {undo}" if undo else "&Undo")
+        self.actions_by_name["redo"].setText(f"&Redo {redo}" if redo else "&Redo")
+        checked = {
+            "use_pull": self._tool is self.pull,
+            "use_box": self._tool is self.box,
+            "background": self.settings.background == "black",
+            **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
+        }
+        for name, on in checked.items():
+            self.actions_by_name[name].setChecked(on)
+
+    def _use(self, tool: PullTool | BoxTool) -> None:
+        self._tool = tool
+        self.parts.photo.set_tool(tool)
+        if self.session.document.image is not None:
+            self.say(tool.hint)
+        self._refresh_actions()
+
+    def _box_drawn(self, box: Box) -> None:
+        self.parts.messages.dismiss("object")
+        self.use_pull()
+        self.bench.build(box)
+
+    def _step(self, by: int) -> None:
+        document = self.session.document
+        self.pull.cancel()
+        self.session.show((document.active + by) % len(document.snapshots))
+
+    # ---- look
+
+    def _choose_theme(self, name: str) -> None:
+        self.settings = replace(self.settings, theme=name)
+        self._dress()
+        self._refresh_actions()
+
+    def _dress(self) -> None:
+        application = self._application()
+        theme = themes.wanted(self.settings.theme, application)
+        themes.apply(theme, application)
+        for spec in ACTIONS:
+            if spec.icon:
+                self.actions_by_name[spec.name].setIcon(themes.icon(spec.icon, theme))
+        self.parts.set_theme(theme)
+
+    def _screen_changed(self, error: PartRMError | None) -> None:
+        self.parts.renderer.setText(self.parts.viewport.screen_.name)
+        if error is not None:
+            self.parts.renderer.setToolTip(error.title)
+            self.tell(error, "screen")
+
+    def _restore_geometry(self) -> None:
+        self.resize(1280, 800)
+        if self.settings.geometry:
+            self.restoreGeometry(QByteArray(b64decode(self.settings.geometry)))
+        if len(self.settings.split) == 2:
+            self.parts.split.setSizes(list(self.settings.split))
+
+    @staticmethod
+    def _application() -> QApplication:
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        return application
+
+    # ---- files
+
+    def _ask_and_open(self, title: str, kinds: str) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, title, self.settings.folder, kinds)
+        if name:
+            self.open(Path(name))
+
+    def _ask_where(self, title: str, name: str, kinds: str) -> Path | None:
+        chosen, _ = QFileDialog.getSaveFileName(self, title, str(Path(self.settings.folder) / name), kinds)
+        return Path(chosen) if chosen else None
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event.mimeData()) is not None:
+            event.acceptProposedAction()
+            self.parts.start.set_dropping(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.parts.start.set_dropping(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.parts.start.set_dropping(False)
+        path = _dropped(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.open(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        geometry = b64encode(self.saveGeometry().data()).decode()
+        split = tuple(self.parts.split.sizes()) if self.parts.photo_pane.isVisible() else self.settings.split
+        try:
+            settings_file.save(self._settings_path, replace(self.settings, geometry=geometry, split=split))
+        except OSError as error:
+            log.warning("the settings were not kept: %s", error)
+        self.hide()  # the worker may need a moment to stop
+        self._application().styleHints().colorSchemeChanged.disconnect(self._dress)
+        self._mailbox.close()
+        self.jobs.close()
+        self.parts.viewport.close_screen()
+        super().closeEvent(event)
+
+
+def _dropped(data: QMimeData) -> Path | None:
+    """Return the first local file of a drop."""
+    return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)

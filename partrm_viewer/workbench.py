@@ -1,0 +1,233 @@
+"""Workbench: turns what the user asks for into jobs, and their ends into Documents; no Qt in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from model.drag import Drag
+from model.errors import PartRMError
+from model.gaussians import Gaussians
+from model.progress import Progress
+from model.stages.state import Motion, Part, Prediction, State
+from partrm_viewer.document import Snapshot, open_image, open_splats
+from partrm_viewer.engine import Engine
+from partrm_viewer.jobs import Job, Jobs
+from partrm_viewer.session import Session
+from partrm_viewer.tools.box import Box
+from partrm_viewer.tools.pull import Gesture
+
+
+class Face(Protocol):
+    """What the workbench tells the window; each call comes on the GUI thread."""
+
+    def say(self, text: str) -> None:
+        """Show one line in the status bar."""
+        ...
+
+    def tell(self, error: PartRMError, about: str = "") -> None:
+        """Show a failure; about is "file", "object", "part" or "pull"."""
+        ...
+
+    def part_found(self, gesture: Gesture) -> None:
+        """The part of a gesture lights up."""
+        ...
+
+    def pull_ended(self, gesture: Gesture) -> None:
+        """The preview of a gesture goes; the predicted state, if there is one, is shown already."""
+        ...
+
+    def work_changed(self) -> None:
+        """Something began or ended that may change what can be done."""
+        ...
+
+
+class Workbench:
+    """Owns no thread and no widget: session, jobs and engine are handed in. GUI thread only."""
+
+    def __init__(self, session: Session, jobs: Jobs, engine: Engine, face: Face) -> None:
+        self._session = session
+        self._jobs = jobs
+        self._engine = engine
+        self._face = face
+        self._current: dict[str, Job] = {}  # about -> the newest job of that kind, while it lasts
+
+    @property
+    def building(self) -> bool:
+        """Tell whether the photo's first state is being made."""
+        return "object" in self._current
+
+    @property
+    def predicting(self) -> bool:
+        """Tell whether a pull has been let go and its prediction has not ended."""
+        return "pull" in self._current
+
+    def warm_up(self) -> None:
+        """Load the model before it is asked for."""
+        job = Job("Loading the model", self._engine.predictor, lambda _: None, lambda e: self._face.tell(e, "object"))
+        self._jobs.submit(job)
+
+    # ---- files
+
+    def open(self, path: Path) -> None:
+        """Open an image or a splat file; what is open stays until the new one is read."""
+        from model.formats.files import FORMATS
+
+        splats = path.name.lower().endswith(tuple(known.ending for known in FORMATS))
+
+        def read(progress: Progress) -> np.ndarray | Gaussians:
+            progress(0.0, f"Reading {path.name}")
+            if splats:
+                from model.formats.files import read
+
+                return read(path)
+            from model.stages.load import load_image
+
+            return load_image(path)
+
+        def done(value: np.ndarray | Gaussians) -> None:
+            document = open_splats(path, value) if isinstance(value, Gaussians) else open_image(path, value)
+            self._session.open(document)
+            if isinstance(value, Gaussians):
+                self._face.say(f"{path.name}: {len(value):,} splats")
+            else:
+                self.build()
+
+        self._start("file", f"Opening {path.name}", read, done)
+
+    def build(self, box: Box | None = None) -> None:
+        """Make the first state of the open photo; box (image pixels) says where the object is."""
+        document = self._session.document
+        image = document.image
+        assert image is not None
+
+        def run(progress: Progress) -> tuple[State, float]:
+            predictor = self._engine.predictor(progress)
+            start = time.perf_counter()
+            return predictor.open(image, box=box, progress=progress), time.perf_counter() - start
+
+        def done(value: tuple[State, float]) -> None:
+            state, seconds = value
+            if self._session.add_rest(document.key, state):
+                self._face.say(f"{document.name}: {len(state.gaussians):,} splats in {seconds:.2f} s")
+
+        self._start("object", f"Building {document.name} in 3D", run, done)
+
+    def save(self, path: Path) -> None:
+        """Write the shown state as a splat file; the ending says which kind."""
+        shown = self._session.document.shown
+        assert shown is not None
+
+        def run(progress: Progress) -> list[str]:
+            from model.formats.files import write
+
+            progress(0.0, f"Saving {path.name}")
+            return write(path, shown.gaussians)
+
+        def done(lost: list[str]) -> None:
+            self._face.say(". ".join([f"Saved {path}", *lost]))
+
+        self._start("save", f"Saving {path.name}", run, done)
+
+    # ---- pulls
+
+    def find_part(self, gesture: Gesture) -> None:
+        """Find the part under the press; a newer press replaces this one."""
+
+        def run(progress: Progress) -> Part:
+            gesture.part = self._engine.predictor(progress).part(gesture.state, gesture.start_px, progress)
+            return gesture.part
+
+        def done(part: Part) -> None:
+            if self._session.select(gesture.source.key, part):
+                self._face.part_found(gesture)
+
+        def failed(error: PartRMError) -> None:
+            gesture.refused = True
+            self._session.select(gesture.source.key, None)
+            self._face.tell(error, "part")
+            self._face.pull_ended(gesture)
+
+        self._face.say("Finding the part…")
+        self._jobs.submit(Job("Finding the part", run, done, failed, preview=True))
+
+    def motion_of(self, gesture: Gesture) -> Motion | None:
+        """Return the rigid preview of a pull, or None where there is none; the status bar says why."""
+        assert gesture.part is not None and gesture.drag is not None
+        try:
+            return self._engine.motion_of(gesture.state, gesture.part, gesture.drag)
+        except PartRMError as error:
+            self._face.say(error.title)
+            return None
+
+    def predict(self, gesture: Gesture, drag: Drag) -> None:
+        """Predict where a pull leads; the preview stays until it ends."""
+        if gesture.refused:
+            return
+        source: Snapshot = gesture.source
+
+        def run(progress: Progress) -> tuple[Prediction, float]:
+            predictor = self._engine.predictor(progress)
+            start = time.perf_counter()
+            # The part job of the same gesture ran before this one, so its part is known by now.
+            prediction = predictor.predict(gesture.state, [drag], gesture.part, progress)
+            return prediction, time.perf_counter() - start
+
+        def done(value: tuple[Prediction, float]) -> None:
+            prediction, seconds = value
+            if self._session.add_prediction(source.key, drag, prediction, seconds):
+                self._face.say(told(self._session.document.snapshots[-1]))
+
+        self._start("pull", "Predicting", run, done, lambda: self._face.pull_ended(gesture))
+
+    def _start(
+        self,
+        about: str,
+        name: str,
+        run: Callable[[Progress], Any],
+        done: Callable[[Any], None],
+        ended: Callable[[], None] = lambda: None,  # after done, failed or cancelled
+    ) -> None:
+        """Submit a job; it takes the place of an older one about the same thing."""
+
+        def over() -> None:
+            if self._current.get(about) is job:
+                del self._current[about]
+            ended()
+            self._face.work_changed()
+
+        def finished(value: Any) -> None:
+            done(value)
+            over()
+
+        def failed(error: PartRMError) -> None:
+            self._face.tell(error, about)
+            over()
+
+        job = Job(name, run, finished, failed, over)
+        older = self._current.get(about)
+        self._current[about] = job
+        if older is not None:
+            self._jobs.cancel(older)
+        self._jobs.submit(job)
+        self._face.work_changed()
+
+
+def told(snapshot: Snapshot) -> str:
+    """Say in one line what a prediction came to."""
+    words = [snapshot.name]
+    if snapshot.motion is not None:
+        amount = abs(snapshot.motion.amount)
+        how = (
+            f"slides by {amount:.2f}"
+            if snapshot.motion.joint.kind == "prismatic"
+            else f"turns by {np.rad2deg(amount):.0f}°"
+        )
+        words.append(f"{how}, {snapshot.motion.confidence:.0%} sure")
+    if snapshot.seconds is not None:
+        words.append(f"predicted in {snapshot.seconds:.2f} s")
+    return " · ".join(words)

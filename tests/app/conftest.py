@@ -1,0 +1,134 @@
+"""The real window with a predictor that needs no networks: a box of splats whose left half slides out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.articulation.joint import Joint
+from model.camera import Camera
+from model.drag import Drag
+from model.errors import DragError, ImageError
+from model.gaussians import Gaussians
+from model.progress import Progress, silent
+from model.stages.state import Motion, Part, Prediction, State
+
+W, H = 320, 240
+CAMERA = Camera.orbit(20, 20, 3.0, 40, W, H)
+SLIDE = Joint("prismatic", np.array([0.0, 0.0, 1.0]), np.zeros(3))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def display() -> Iterator[None]:
+    """Start an Xvfb where there is no display, for a run without xvfb-run."""
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.name != "posix":
+        yield
+        return
+    if shutil.which("Xvfb") is None:
+        pytest.skip("no display and no Xvfb (make test installs it)")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
+    yield
+    server.terminate()
+    server.wait()
+    del os.environ["DISPLAY"]
+
+
+def box_of_splats(n: int = 6000) -> Gaussians:
+    """Lay n splats on the surface of a box, the left half red, the right half grey."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-0.5, 0.5, (n, 3))
+    face = rng.integers(0, 3, n)
+    points[np.arange(n), face] = np.sign(points[np.arange(n), face]) * 0.5
+    colours = np.where(points[:, :1] < 0, [[0.75, 0.42, 0.25]], [[0.6, 0.62, 0.66]]) * rng.uniform(0.85, 1, (n, 1))
+    colours *= np.array([0.8, 1.0, 0.92])[face][:, None]
+    rotations = np.tile([1.0, 0, 0, 0], (n, 1))
+    return Gaussians.from_colours(points, rotations, np.full((n, 3), 1.2 / np.sqrt(n)), np.full(n, 0.95), colours)
+
+
+class FakePipeline:
+    """Behaves as model.stages.pipeline.Pipeline, but knows only one object; `wait` holds its jobs back."""
+
+    def __init__(self) -> None:
+        self.wait = threading.Event()
+        self.wait.set()
+        self.splats = 6000
+        self.calls: list[str] = []
+
+    def hold(self, progress: Progress) -> None:
+        """Wait until the test lets go, as a network that can be cancelled would."""
+        fraction = 0.0
+        while not self.wait.wait(0.005):
+            fraction = min(fraction + 0.01, 0.9)
+            progress(fraction, "Waiting")
+
+    def open(
+        self,
+        image: np.ndarray,
+        *,
+        box: tuple[float, float, float, float] | None = None,
+        progress: Progress = silent,
+    ) -> State:
+        self.calls.append("open" if box is None else "open with a box")
+        self.hold(progress)
+        rgb, alpha = image[..., :3], image[..., 3:]
+        if box is None and not (alpha > 0).any():
+            raise ImageError("No object found", "Draw a box around the object.")
+        h, w = image.shape[:2]
+        camera = CAMERA.resized(w, h)
+        white = np.where(alpha > 127, rgb, 255).astype(np.uint8)
+        return State(white, alpha[..., 0] > 127, camera, camera, box_of_splats(self.splats))
+
+    def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
+        self.calls.append("part")
+        self.hold(progress)
+        x, y = int(click_px[0]), int(click_px[1])
+        h, w = state.mask.shape
+        if not (0 <= x < w and 0 <= y < h and state.mask[y, x]):
+            raise DragError("There is nothing to pull here.", "Press on the object.")
+        mask = state.mask & (np.arange(w) < w / 2)
+        splats = state.gaussians.positions[:, 0] < 0
+        return Part(click_px, mask, splats, state.camera.unproject(np.array(click_px), 2.5), 0.9)
+
+    def motion(self, state: State, part: Part, drag: Drag) -> Motion:
+        amount, miss = SLIDE.solve(part.grab, state.camera, drag.end_px, (-1.0, 1.0))
+        return Motion(SLIDE, amount, miss, 0.8)
+
+    def predict(
+        self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
+    ) -> Prediction:
+        self.calls.append("predict" if part is not None else "predict without part")
+        self.hold(progress)
+        part = part or self.part(state, drags[0].start_px)
+        motion = self.motion(state, part, drags[-1])
+        moved = state.gaussians.moved(motion.T, part.splats)
+        return Prediction(replace(state, gaussians=moved), part, motion, {"predict": 0.01})
+
+
+def write_photo(path: Path, alpha: bool = True) -> Path:
+    """Write a picture of the box of splats; without alpha nothing of it is found."""
+    from PIL import Image
+
+    rgba = np.zeros((H, W, 4), np.uint8)
+    rgba[..., :3] = 255
+    gaussians = box_of_splats(60000)
+    pixels, depth = CAMERA.project(gaussians.positions)
+    order = np.argsort(-depth)
+    x, y = np.clip(pixels[order].astype(int), 0, [W - 1, H - 1]).T
+    rgba[y, x, :3] = gaussians.colours[order] * 255
+    rgba[y, x, 3] = 255 if alpha else 0
+    Image.fromarray(rgba).save(path)
+    return path
