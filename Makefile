@@ -44,7 +44,7 @@ test: $(VENV)/.test system-app system-test  ## set up what tests need, then lint
 	tier 2-gl env -u DISPLAY -u WAYLAND_DISPLAY EGL_PLATFORM=surfaceless $(PY) -m pytest -q -m gl
 	tier 3-app xvfb-run -a -s "-screen 0 1280x800x24" $(PY) -m pytest -q -m app
 	echo; echo "== summary"
-	for log in out/test/*.txt; do printf '%-9s %s\n' "$$(basename $$log .txt)" "$$(tail -n 1 $$log)"; done
+	for log in out/test/*.txt; do printf '%-9s %s\n' "$$(basename $$log .txt)" "$$(grep -v '^make' $$log | tail -n 1)"; done
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 lint: $(VENV)/.test  ## ruff (lint and format) and mypy
