@@ -73,12 +73,20 @@ def _place(points: np.ndarray, camera: Camera, yaw: float, fill: float) -> tuple
     zmid = (p[:, 2].min() + p[:, 2].max()) / 2
     p = p - np.array([0, 0, zmid])
     scale, tx, ty = 0.5, 0.0, 0.0
-    for _ in range(8):
+    steep, before = 1.2, (0.0, 0.0)  # growth of the extent with the scale, both in logarithms: above 1 in perspective
+    for step in range(9):
         depth = (d - scale * p[:, 2]) * slope
         u, v = (scale * p[:, 0] + tx) / depth, (scale * p[:, 1] + ty) / depth
-        u0, u1, v0, v1 = u.min(), u.max(), v.min(), v.max()
-        grow = 2 * fill / max(u1 - u0, v1 - v0)
-        tx, ty = (tx - (u0 + u1) / 2 * HALF_FRAME) * grow, (ty - (v0 + v1) / 2 * HALF_FRAME) * grow
+        u0, u1, v0, v1 = u.argmin(), u.argmax(), v.argmin(), v.argmax()
+        extent = math.log(max(u[u1] - u[u0], v[v1] - v[v0]))
+        now = math.log(scale)
+        if step > 0 and abs(now - before[0]) > 1e-6:
+            steep = min(8.0, max(1.0, (extent - before[1]) / (now - before[0])))
+        before = now, extent
+        grow = math.exp(min(0.7, (math.log(2 * fill) - extent) / steep))
+        grow = min(grow, 0.9 * d / max(1e-9, scale * float(p[:, 2].max())))  # nothing behind the camera
+        tx = (tx - (u[u0] + u[u1]) / (1 / depth[u0] + 1 / depth[u1])) * grow
+        ty = (ty - (v[v0] + v[v1]) / (1 / depth[v0] + 1 / depth[v1])) * grow
         scale *= grow
     T = np.eye(4)
     T[:3, :3] = scale * R_yaw
