@@ -96,7 +96,9 @@ def parser() -> Parser:
         raw = argparse.RawDescriptionHelpFormatter
         return verbs.add_parser(name, help=summary, description=text, formatter_class=raw)
 
-    def add_device(p: Parser) -> None:
+    def add_networks(p: Parser) -> None:
+        known = "embedded (default), partdrag4d, objaverse_hq or a path"
+        p.add_argument("--weights", default="embedded", metavar="NAME", help=known)
         p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the networks run")
 
     def add_renderer(p: Parser) -> None:
@@ -106,6 +108,8 @@ def parser() -> Parser:
 
     p = verb("view", "open the window (also with no words at all)")
     p.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an image or a splat file")
+    add_networks(p)
+    add_renderer(p)
     p.set_defaults(run=_view)
 
     p = verb("predict", "photo and drag in, next 3D state out, without a window", PREDICT)
@@ -113,8 +117,7 @@ def parser() -> Parser:
     p.add_argument("--drag", action="append", type=_drag, metavar="X0,Y0,X1,Y1", help="pull from, to; may repeat")
     p.add_argument("--mask", type=Path, metavar="PNG", help="where the object is: white, at the image's size")
     p.add_argument("--box", type=_box, metavar="X0,Y0,X1,Y1", help="a box around the object; GrabCut does the rest")
-    p.add_argument("--weights", default="embedded", metavar="NAME", help="embedded, partdrag4d, objaverse_hq or a path")
-    add_device(p)
+    add_networks(p)
     add_renderer(p)
     p.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn at random (default: 0)")
     p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="splats; the ending says which kind")
@@ -160,9 +163,9 @@ def _view(options: argparse.Namespace) -> int:
             "There is no display to open a window on.",
             "The verb predict does the main job without one; see its --help.",
         )
-    from partrm_viewer.window import run
+    from partrm_viewer.app import run
 
-    return run(options.file)
+    return run(options.file, options.weights, options.device, options.renderer)
 
 
 def _predict(options: argparse.Namespace) -> int:

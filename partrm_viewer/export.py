@@ -20,16 +20,17 @@ from model.formats import files, transforms
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
+from renderer import capture
 from renderer.base import Renderer, choose
 
 if TYPE_CHECKING:
     from model.stages.pipeline import Pipeline
     from model.stages.state import Motion, Prediction
 
-TURNTABLE_FRAMES, TURNTABLE_FPS, TURNTABLE_SIZE_PX = 72, 24, 512
+TURNTABLE_FRAMES, TURNTABLE_FPS, TURNTABLE_SIZE_PX, TURNTABLE_FOV_DEG = 72, 24, 512, 30.0
 SHORTEST_DRAG_PX = 0.5
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr")
-BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
+BACKGROUNDS = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0), "transparent": None}
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,16 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
     written = [job.out]
     with clock.stage("draw"):
         if job.input_view:
-            written.append(write_png(job.input_view, input_view(prediction, renderer)))
+            written.append(capture.write_png(job.input_view, input_view(prediction, renderer)))
         if job.input_views:
             for k, picture in enumerate(step_views(pipeline, prediction, rest, job, renderer, progress)):
-                written.append(write_png(job.input_views / f"{k:03d}.png", picture))
+                written.append(capture.write_png(job.input_views / f"{k:03d}.png", picture))
     if job.turntable:
         with clock.stage("turntable"):
-            written.append(write_turntable(job.turntable, prediction.state.gaussians, renderer, progress))
+            splats, frames, fps = prediction.state.gaussians, TURNTABLE_FRAMES, TURNTABLE_FPS
+            camera = from_outside(splats, prediction.state.camera)
+            turned = capture.turntable(renderer, splats, camera, job.turntable, frames, fps=fps, progress=progress)
+            written.append(turned)
     if job.report:
         figures = {
             "image": {"path": str(job.image), "width": image.shape[1], "height": image.shape[0]},
@@ -155,7 +159,7 @@ def check_drags(drags: Sequence[Drag], width: int, height: int) -> None:
 
 def input_view(prediction: Prediction, renderer: Renderer) -> np.ndarray:
     """Draw a predicted state from the input camera at the image's size on white; (H, W, 3) uint8."""
-    return renderer.render(prediction.state.gaussians, prediction.state.camera).on()
+    return capture.still(renderer, prediction.state.gaussians, prediction.state.camera)
 
 
 def step_views(
@@ -182,9 +186,8 @@ def render(splat: Path, cameras: Path, folder: Path, background: str = "white", 
     draws, _ = choose(renderer)
     written = []
     for name, camera in named:
-        frame = draws.render(gaussians, camera)
-        picture = frame.rgba8() if background == "transparent" else frame.on(BACKGROUNDS[background])
-        written.append(write_png(folder / name, picture))
+        picture = capture.still(draws, gaussians, camera, background=BACKGROUNDS[background])
+        written.append(capture.write_png(folder / name, picture))
     return written
 
 
@@ -195,34 +198,16 @@ def picture_name(file_path: str) -> Path:
     return path.with_suffix(".png") if path.suffix.lower() in PICTURES else path.with_name(path.name + ".png")
 
 
-def orbit(gaussians: Gaussians, count: int, size_px: int, elevation_deg: float = 20.0) -> list[Camera]:
-    """Return cameras once around all splats, which fit into each picture; the first looks from +z."""
+def from_outside(gaussians: Gaussians, camera: Camera) -> Camera:
+    """Return a camera on the input camera's side that sees all splats, also when it is carried around them."""
     low, high = np.percentile(gaussians.positions, [1, 99], axis=0)  # a few stray splats must not set the distance
     centre, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 or 1.0
-    fov_y_deg = 30.0
-    distance = 1.1 * radius / np.sin(np.deg2rad(fov_y_deg / 2))
-    x, y, z = (float(v) for v in centre)
-    angles = np.arange(count) * (360.0 / count)
-    return [Camera.orbit(float(a), elevation_deg, distance, fov_y_deg, size_px, size_px, (x, y, z)) for a in angles]
-
-
-def write_turntable(path: Path, gaussians: Gaussians, renderer: Renderer, progress: Progress = silent) -> Path:
-    """Write one turn around the object as an H.264 video of three seconds."""
-    import imageio_ffmpeg
-
-    size = (TURNTABLE_SIZE_PX, TURNTABLE_SIZE_PX)
-    target = str(make_room(path))
-    video = imageio_ffmpeg.write_frames(target, size, fps=TURNTABLE_FPS, quality=8, ffmpeg_log_level="error")
-    try:
-        video.send(None)
-        for i, camera in enumerate(orbit(gaussians, TURNTABLE_FRAMES, TURNTABLE_SIZE_PX)):
-            progress(i / TURNTABLE_FRAMES, "turntable")
-            video.send(np.ascontiguousarray(renderer.render(gaussians, camera).on()))
-    except OSError as error:
-        raise FormatError(f"Cannot write {path}: {error}", "A video's name ends in .mp4; check the folder.") from error
-    finally:
-        video.close()
-    return path
+    x, y, z = camera.position - centre
+    azimuth_deg, elevation_deg = np.rad2deg([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))])
+    distance = radius / np.sin(np.deg2rad(TURNTABLE_FOV_DEG / 2))
+    target = (float(centre[0]), float(centre[1]), float(centre[2]))
+    size = TURNTABLE_SIZE_PX
+    return Camera.orbit(float(azimuth_deg), float(elevation_deg), distance, TURNTABLE_FOV_DEG, size, size, target)
 
 
 def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -236,14 +221,6 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         title = f"The mask is {columns} x {rows} pixels, the image {w} x {h}."
         raise ImageError(title, "Give a mask of the image's size.")
     return mask
-
-
-def write_png(path: Path, picture: np.ndarray) -> Path:
-    """Write (H, W, 3) or (H, W, 4) uint8 as PNG, whole or not at all; returns the path. Raises FormatError."""
-    from PIL import Image
-
-    write_atomically(make_room(path), lambda stream: Image.fromarray(picture).save(stream, "PNG", compress_level=4))
-    return path
 
 
 def write_json(path: Path, value: object) -> Path:
