@@ -27,7 +27,8 @@ def some(n: int = 50, k: int = 16, antialiased: bool = False, seed: int = 1) -> 
         rng.uniform(0.01, 0.99, n),
         0.5 * rng.standard_normal((n, k, 3)),
     ]
-    return Gaussians(*(np.asarray(a, np.float32) for a in arrays), antialiased=antialiased)
+    positions, rotations, scales, opacities, sh = (np.asarray(a, np.float32) for a in arrays)
+    return Gaussians(positions, rotations, scales, opacities, sh, antialiased)
 
 
 def assert_equal(a: Gaussians, b: Gaussians, atol: float = 1e-5) -> None:

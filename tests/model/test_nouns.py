@@ -24,8 +24,9 @@ def some(n: int = 20, k: int = 4, seed: int = 0) -> Gaussians:
     rng = np.random.default_rng(seed)
     q = rng.standard_normal((n, 4))
     q /= np.linalg.norm(q, axis=1, keepdims=True)
-    shapes = [rng.standard_normal((n, 3)), q, rng.uniform(0.01, 0.1, (n, 3)), rng.uniform(0, 1, n)]
-    return Gaussians(*(a.astype(np.float32) for a in shapes), sh=rng.standard_normal((n, k, 3)).astype(np.float32))
+    f32 = [rng.standard_normal((n, 3)), q, rng.uniform(0.01, 0.1, (n, 3)), rng.uniform(0, 1, n)]
+    positions, rotations, scales, opacities = (a.astype(np.float32) for a in f32)
+    return Gaussians(positions, rotations, scales, opacities, rng.standard_normal((n, k, 3)).astype(np.float32))
 
 
 def rotation(seed: int) -> np.ndarray:
