@@ -9,7 +9,7 @@ from model.errors import ImageError
 from model.progress import Progress, silent
 
 PLAIN_SIDE = 1024  # px, longer side at which a plain background is looked at
-GRABCUT_SIDE = 256  # px, longer side for GrabCut
+GRABCUT_SIDE = 320  # px, longer side for GrabCut
 SMALLEST = 2e-3  # of the image; less is no object
 NO_OBJECT = ImageError("No object found", "Draw a box around the object, or use a picture with a plain background.")
 
@@ -38,7 +38,9 @@ def object_mask(rgba: np.ndarray, box: Box | None = None, progress: Progress = s
     progress(0.4, "Finding the object")
     if plain is not None:
         mask = _largest(_enlarged(plain, w, h) & window)
-        if mask.sum() >= max(SMALLEST * mask.size, 0.05 * window.sum() * (box is not None)):
+        if box is None:
+            return _checked(mask)
+        if mask.sum() >= 0.05 * window.sum():
             return mask
     rgb, _ = _reduced(rgba, GRABCUT_SIDE)
     inside = cv2.resize(window.view(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
@@ -153,22 +155,21 @@ def _mixed_edge(mask: np.ndarray, distance: np.ndarray) -> np.ndarray:
 def _grabcut(rgb: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Split a small (h, w, 3) uint8 picture by GrabCut, starting from an ellipse in the window; (h, w) bool."""
     h, w = window.shape
-    edge = max(2, round(0.03 * max(h, w)))
+    ys, xs = np.nonzero(window)
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    u = (2 * x - xs.min() - xs.max()) / np.ptp(xs)
+    v = (2 * y - ys.min() - ys.max()) / np.ptp(ys)
+    edge = max(2, round(0.02 * max(h, w)))
     window = window.copy()
     window[:edge], window[:, :edge], window[:, -edge:] = False, False, False  # the lower edge may cut the object
-    ys, xs = np.nonzero(window)
-    if len(ys) < 16:
+    if window.sum() < 16:
         return window
-    y, x = np.mgrid[:h, :w].astype(np.float32)
-    u = (2 * x - xs.min() - xs.max()) / (np.ptp(xs) + 1)
-    v = (2 * y - ys.min() - ys.max()) / (np.ptp(ys) + 1)
     middle = (u / 0.75) ** 2 + (v / 0.85) ** 2 <= 1
     label = np.where(middle, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    label[u**2 + v**2 <= 0.25] = cv2.GC_FGD  # the object fills the window's middle
     label[~window] = cv2.GC_BGD
     cv2.setRNGSeed(0)
     back, front = np.zeros((1, 65)), np.zeros((1, 65))  # colour models that GrabCut fills in
-    cv2.grabCut(rgb, label, (0, 0, 0, 0), back, front, 3, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(np.ascontiguousarray(rgb[..., ::-1]), label, (0, 0, 0, 0), back, front, 5, cv2.GC_INIT_WITH_MASK)
     return _without_small_holes(_largest((label == cv2.GC_FGD) | (label == cv2.GC_PR_FGD)))
 
 
