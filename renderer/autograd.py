@@ -22,8 +22,8 @@ def rasterize(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Render one camera's picture; gradients flow to all five tensors.
 
-    Returns premultiplied colour (H, W, 3), alpha (H, W) and Σ weight · depth (H, W), float32 on the processor: a picture
-    over a background b is colour + (1 - alpha) b, the mean depth is the third divided by alpha.
+    Returns premultiplied colour (H, W, 3), alpha (H, W) and Σ weight · depth (H, W), float32 on the processor: a
+    picture over a background b is colour + (1 - alpha) b, the mean depth is the third divided by alpha.
     """
     image = _Rasterize.apply(means, quats, scales, opacities, colours, camera, antialiased)
     return image[..., :3], image[..., 3], image[..., 4]
@@ -34,7 +34,8 @@ class _Rasterize(torch.autograd.Function):
     def forward(ctx: Any, *inputs: Any) -> torch.Tensor:
         *tensors, camera, antialiased = inputs
         arrays = [_array(t) for t in tensors]
-        tiled = cpu.tile(*arrays, camera, antialiased)
+        means, quats, scales, opacities, colours = arrays
+        tiled = cpu.tile(means, quats, scales, opacities, colours, camera, antialiased)
         image = cpu.blend(tiled, camera.width, camera.height)
         ctx.arrays, ctx.tiled, ctx.image, ctx.camera, ctx.antialiased = arrays, tiled, image, camera, antialiased
         return torch.from_numpy(image)

@@ -32,7 +32,7 @@ class Tiled:
 
 
 def camera_arrays(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Return view (3, 4), world to camera with y down and z forward, and lens (fx, fy, cx, cy, width, height); float32."""
+    """Return view (3, 4), world to camera, y down and z forward, and lens (fx, fy, cx, cy, width, height); float32."""
     view = np.diag([1.0, -1.0, -1.0]) @ camera.T_camera_world[:3]
     lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height], np.float32)
     return view.astype(np.float32), lens
@@ -57,8 +57,8 @@ def tile(
         kernels.project(*arrays, view, lens, antialiased, records, boxes)
         order = np.argsort(records[:, kernels.DEPTH], kind="stable")
         tiles_x, tiles_y = -(-camera.width // kernels.TILE), -(-camera.height // kernels.TILE)
-        listed = kernels.list_by_tile(boxes, order, tiles_x, tiles_y)
-    return Tiled(records, boxes, *listed, tiles_x, tiles_y)
+        starts, splats, numbers, firsts = kernels.list_by_tile(boxes, order, tiles_x, tiles_y)
+    return Tiled(records, boxes, starts, splats, numbers, firsts, tiles_x, tiles_y)
 
 
 def blend(tiled: Tiled, width: int, height: int) -> np.ndarray:

@@ -160,8 +160,9 @@ def texture(texels: np.ndarray) -> gloo.Texture2D:
 class GlRenderer:
     """Renders with OpenGL into memory, at any size, without a window or a display.
 
-    Opens an EGL context of its own; all calls belong to the thread that made it. A process that already shows an OpenGL
-    window cannot have a second kind of context on that thread: RendererError says so, and the CPU renderer does the job.
+    Opens an EGL context of its own; all calls belong to the thread that made it. A process that already shows an
+    OpenGL window cannot have a second kind of context on that thread: RendererError says so, and the CPU renderer does
+    the job.
     """
 
     name = "gl"
@@ -183,13 +184,13 @@ class GlRenderer:
             self.device = str(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER))
         except (RuntimeError, OSError, AttributeError) as error:
             raise RendererError(f"OpenGL cannot be opened without a window ({error}).", HINT) from error
-        self._layer = SplatLayer()
+        self.layer = SplatLayer()
         self._target: gloo.FrameBuffer | None = None
 
     def render(self, gaussians: Gaussians, camera: Camera) -> Frame:
         """Draw one frame at the camera's size; blended in float32, so as exact as the CPU renderer's."""
         self._canvas.set_current()
-        self._layer.set_gaussians(gaussians)
+        self.layer.set_gaussians(gaussians)
         colour = self._draw(camera, depth_only=False)
         weighted = self._draw(camera, depth_only=True)
         alpha = colour[..., 3]
@@ -207,7 +208,7 @@ class GlRenderer:
         with self._target:
             gloo.set_viewport(0, 0, camera.width, camera.height)
             gloo.clear(color=(0.0, 0.0, 0.0, 0.0), depth=False)
-            self._layer.draw(camera, depth_only=depth_only)
+            self.layer.draw(camera, depth_only=depth_only)
             pixels = gloo.read_pixels((0, 0, camera.width, camera.height), out_type=np.float32)
         return np.ascontiguousarray(pixels, dtype=np.float32)
 

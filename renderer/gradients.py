@@ -1,7 +1,7 @@
 """The backward half of the CPU rasteriser: from the gradient of a picture to that of its Gaussians.
 
-Tiles are walked front to back exactly as in the forward half. With q = gradient · (r, g, b, 1, depth) of a splat and the
-pixel's known total Q = Σ weight · q, the derivative by alpha is T q - (Q - what is summed so far) / (1 - alpha).
+Tiles are walked front to back exactly as in the forward half. With q = gradient · (r, g, b, 1, depth) of a splat and
+the pixel's known total Q = Σ weight · q, the derivative by alpha is T q - (Q - what is summed so far) / (1 - alpha).
 """
 
 from __future__ import annotations
@@ -175,10 +175,9 @@ def project_backward(
         free_x, free_y = low_x < tx / tz < high_x, low_y < ty / tz < high_y
         ux, uy = min(max(tx / tz, low_x), high_x), min(max(ty / tz, low_y), high_y)
         gx, gy = fx / tz, fy / tz
-        norm = np.float32(
-            math.sqrt(quats[i, 0] ** 2 + quats[i, 1] ** 2 + quats[i, 2] ** 2 + quats[i, 3] ** 2)
-        ) + np.float32(1e-20)
-        w, x, y, z = quats[i, 0] / norm, quats[i, 1] / norm, quats[i, 2] / norm, quats[i, 3] / norm
+        w, x, y, z = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
+        norm = np.float32(math.sqrt(w * w + x * x + y * y + z * z)) + np.float32(1e-20)
+        w, x, y, z = w / norm, x / norm, y / norm, z / norm
         rotation = np.empty((3, 3), np.float32)
         rotation[0, 0] = 1 - two * (y * y + z * z)
         rotation[0, 1] = two * (x * y - w * z)
@@ -246,9 +245,8 @@ def project_backward(
         d_uy = d_uy if free_y else np.float32(0.0)
         d_tx = d_x * gx + d_ux / tz
         d_ty = d_y * gy + d_uy / tz
-        d_tz = (
-            s[S_DEPTH] - (d_x * gx * tx + d_y * gy * ty + d_gx * gx + d_gy * gy + d_ux * tx / tz + d_uy * ty / tz) / tz
-        )
+        d_tz = s[S_DEPTH] - (d_x * gx * tx + d_y * gy * ty) / tz
+        d_tz -= (d_gx * gx + d_gy * gy + d_ux * tx / tz + d_uy * ty / tz) / tz
         for j in range(3):
             d_means[i, j] = view[0, j] * d_tx + view[1, j] * d_ty + view[2, j] * d_tz
 

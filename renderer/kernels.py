@@ -1,7 +1,7 @@
 """The forward half of the CPU rasteriser: project, list by tile, blend (3DGS, Kerbl et al. 2023, in numba).
 
-The constants are those of diff-gaussian-rasterization. Nothing that could reach alpha 1/255 is culled: a splat is listed for
-every tile its 1/255 contour's bounding box touches.
+The constants are those of diff-gaussian-rasterization. Nothing that could reach alpha 1/255 is culled: a splat is
+listed for every tile its 1/255 contour's bounding box touches.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def jit(parallel: bool = False, **options: Any) -> Any:
 
 
 @jit(inline="always")
-def exp_negative(x: float) -> float:
+def exp_negative(x: np.float32) -> np.float32:
     """Approximate exp(x) for -6 <= x <= 0, relative error below 4e-6; plain arithmetic, so that loops vectorise.
 
     exp(x) = exp(x / 8)^8 with the Taylor polynomial of degree 6 around the middle of -0.75..0.
@@ -152,8 +152,8 @@ def project(
 def list_by_tile(boxes: np.ndarray, order: np.ndarray, tiles_x: int, tiles_y: int) -> tuple:
     """List the splats of every tile, nearest first (a counting sort over an order by depth).
 
-    Returns the start of each tile's list (tiles + 1,), the splat of each entry, the entry's number counted splat by splat
-    (where its gradient goes), and the first such number of each splat (N + 1,).
+    Returns the start of each tile's list (tiles + 1,), the splat of each entry, the entry's number counted splat by
+    splat (where its gradient goes), and the first such number of each splat (N + 1,).
     """
     starts = np.zeros(tiles_x * tiles_y + 1, np.int64)
     firsts = np.zeros(boxes.shape[0] + 1, np.int64)

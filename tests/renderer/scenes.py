@@ -25,14 +25,17 @@ def random_splats(count: int, degree: int = 0, seed: int = 0) -> Gaussians:
     q = rng.standard_normal((count, 4))
     q /= np.linalg.norm(q, axis=1, keepdims=True)
     sh = rng.uniform(-1, 1, (count, (degree + 1) ** 2, 3)) * np.linspace(1.5, 0.3, (degree + 1) ** 2)[:, None]
-    arrays = [
-        rng.uniform(-0.5, 0.5, (count, 3)),
-        q,
-        np.exp(rng.uniform(np.log(0.01), np.log(0.15), (count, 3))),
-        rng.uniform(0.05, 1.0, count),
-        sh,
-    ]
-    return Gaussians(*(np.ascontiguousarray(a, dtype=np.float32) for a in arrays))
+    positions, rotations, scales, opacities, harmonics = (
+        np.ascontiguousarray(a, dtype=np.float32)
+        for a in (
+            rng.uniform(-0.5, 0.5, (count, 3)),
+            q,
+            np.exp(rng.uniform(np.log(0.01), np.log(0.15), (count, 3))),
+            rng.uniform(0.05, 1.0, count),
+            sh,
+        )
+    )
+    return Gaussians(positions, rotations, scales, opacities, harmonics)
 
 
 def golden_cases(name: str) -> Iterator[tuple[Gaussians, Camera, np.ndarray]]:

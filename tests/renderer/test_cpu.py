@@ -37,7 +37,7 @@ def test_nothing_in_view_is_an_empty_frame() -> None:
     frame = CpuRenderer().render(random_splats(0), CAMERA)
     assert frame.colour.shape == (CAMERA.height, CAMERA.width, 4) and not frame.colour.any() and not frame.depth.any()
     behind = random_splats(50)
-    behind = replace(behind, positions=behind.positions + np.float32([0, 0, 10]))
+    behind = replace(behind, positions=behind.positions + np.array([0, 0, 10], np.float32))
     assert not CpuRenderer().render(behind, CAMERA).colour.any()
 
 
@@ -76,7 +76,8 @@ def test_gradients_are_those_of_the_dense_renderer(antialiased: bool) -> None:
 
     start = {name: getattr(g, name).astype(np.float64) for name in fields} | {"colours": g.colours.astype(np.float64)}
     tensors = [torch.tensor(start[name], dtype=torch.float32, requires_grad=True) for name in start]
-    colour, alpha, depth = rasterize(*tensors, small, antialiased)
+    means, quats, scales, opacities, colours = tensors
+    colour, alpha, depth = rasterize(means, quats, scales, opacities, colours, small, antialiased)
     picture = torch.cat([colour, alpha[..., None], depth[..., None]], dim=-1)
     (picture * torch.tensor(weight, dtype=torch.float32)).sum().backward()
     for name, tensor in zip(start, tensors):
@@ -96,16 +97,16 @@ def test_gradients_are_those_of_the_dense_renderer(antialiased: bool) -> None:
 
 def test_a_fitted_splat_finds_its_place() -> None:
     target = random_splats(1, seed=1)
-    means, *rest = [
+    means, quats, scales, opacities, colours = [
         torch.tensor(getattr(target, n)) for n in ("positions", "rotations", "scales", "opacities", "colours")
     ]
-    wanted = rasterize(means, *rest, CAMERA)[0]
+    wanted = rasterize(means, quats, scales, opacities, colours, CAMERA)[0]
     moved = (means + torch.tensor([0.05, -0.04, 0.0])).requires_grad_()
     optimiser = torch.optim.Adam([moved], lr=5e-3)
     losses = []
     for _ in range(60):
         optimiser.zero_grad()
-        loss = (rasterize(moved, *rest, CAMERA)[0] - wanted).square().sum()
+        loss = (rasterize(moved, quats, scales, opacities, colours, CAMERA)[0] - wanted).square().sum()
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))

@@ -1,0 +1,118 @@
+"""OpenGL draws what the CPU draws, with parts moved and lit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from model.camera import Camera
+from renderer.base import choose
+from renderer.cpu import CpuRenderer
+from tests.renderer.scenes import CAMERA, GOLDEN_SETS, golden_cases, psnr, random_splats
+
+if TYPE_CHECKING:
+    from renderer.gl import GlRenderer
+
+pytestmark = pytest.mark.gl
+
+
+@pytest.fixture(scope="module")
+def gl() -> Iterator[GlRenderer]:
+    from renderer.gl import GlRenderer
+
+    renderer = GlRenderer()
+    yield renderer
+    renderer.close()
+
+
+def turn(angle_deg: float, shift: tuple[float, float, float]) -> np.ndarray:
+    T = np.eye(4)
+    a = np.deg2rad(angle_deg)
+    T[:3, :3] = [[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
+    T[:3, 3] = shift
+    return T
+
+
+@pytest.mark.parametrize("name", GOLDEN_SETS)
+def test_golden_pictures_are_met_at_42_db(gl: GlRenderer, name: str) -> None:
+    for gaussians, camera, expected in golden_cases(name):
+        assert psnr(gl.render(gaussians, camera).on(), expected) >= 42
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_gl_draws_what_the_cpu_draws(gl: GlRenderer, degree: int, antialiased: bool) -> None:
+    gaussians = replace(random_splats(300, degree), antialiased=antialiased)
+    camera = replace(CAMERA, cx=50.0, cy=52.0, fy=1.2 * CAMERA.fy)
+    drawn, expected = gl.render(gaussians, camera), CpuRenderer().render(gaussians, camera)
+    assert psnr(drawn.on((0, 0, 0)), expected.on((0, 0, 0))) > 55
+    covered = expected.colour[..., 3] > 0.05
+    assert np.abs(drawn.depth - expected.depth)[covered].max() < 2e-2
+
+
+def test_the_view_is_sorted_again_when_only_the_camera_turns(gl: GlRenderer) -> None:
+    gaussians = random_splats(300, 1)
+    for azimuth in (0, 90, 180, 270):
+        camera = Camera.orbit(azimuth, 10, 2.2, 45, 80, 80)
+        expected = CpuRenderer().render(gaussians, camera)
+        assert psnr(gl.render(gaussians, camera).on(), expected.on()) > 55
+
+
+@pytest.mark.parametrize("degree", [0, 2])
+def test_the_palette_moves_parts_as_moving_the_gaussians_does(gl: GlRenderer, degree: int) -> None:
+    gaussians = random_splats(300, degree)
+    parts = np.random.default_rng(1).integers(0, 3, 300).astype(np.uint8)
+    transforms = np.stack([np.eye(4), turn(40, (0.1, 0.0, 0.2)), turn(-70, (0.0, 0.2, -0.3))])
+    layer = gl.layer
+    layer.set_gaussians(gaussians)
+    for scale in (1.0, 0.5):  # the second time only the palette changes
+        transforms[1:, :3, 3] *= scale
+        layer.set_parts(parts, transforms)
+        moved = gaussians
+        for part in (1, 2):
+            moved = moved.moved(transforms[part], parts == part)
+        drawn = gl.render(gaussians, CAMERA)
+        assert psnr(drawn.on(), CpuRenderer().render(moved, CAMERA).on()) > 50
+    layer.set_parts(None)
+    drawn = gl.render(gaussians, CAMERA)
+    assert psnr(drawn.on(), CpuRenderer().render(gaussians, CAMERA).on()) > 55
+
+
+def test_a_highlighted_part_is_tinted_and_the_rest_is_not(gl: GlRenderer) -> None:
+    gaussians = random_splats(200)
+    parts = (np.arange(200) % 2).astype(np.uint8)
+    gl.layer.set_gaussians(gaussians)
+    gl.layer.set_parts(parts)
+    gl.layer.set_highlight(1, (1.0, 0.0, 0.0), 1.0)
+    drawn = gl.render(gaussians, CAMERA)
+    sh = gaussians.sh.copy()
+    sh[parts == 1, 0] = (np.array([1.0, 0.0, 0.0]) - 0.5) / 0.28209479177387814
+    expected = CpuRenderer().render(replace(gaussians, sh=sh), CAMERA)
+    assert psnr(drawn.on(), expected.on()) > 55
+    gl.layer.set_highlight(None)
+    gl.layer.set_parts(None)
+    drawn = gl.render(gaussians, CAMERA)
+    assert psnr(drawn.on(), CpuRenderer().render(gaussians, CAMERA).on()) > 55
+
+
+def test_pictures_larger_than_a_window_and_none_at_all(gl: GlRenderer) -> None:
+    large = CAMERA.resized(2400, 1800)
+    gaussians = random_splats(40)
+    assert psnr(gl.render(gaussians, large).on(), CpuRenderer().render(gaussians, large).on()) > 50
+    assert not gl.render(random_splats(0), CAMERA).colour.any()
+
+
+def test_a_smaller_set_can_follow_a_larger_one(gl: GlRenderer) -> None:
+    for count in (3000, 7, 1500, 1):
+        gaussians = random_splats(count)
+        expected = CpuRenderer().render(gaussians, CAMERA)
+        assert psnr(gl.render(gaussians, CAMERA).on(), expected.on()) > 50
+
+
+def test_gl_can_be_chosen_by_name(gl: GlRenderer) -> None:
+    renderer, reason = choose("gl")
+    assert renderer.name == "gl" and "asked for" in reason
