@@ -5,26 +5,38 @@ from __future__ import annotations
 import math
 
 from model.partdrag4d import textures
-from model.partdrag4d.assembly import BOTTOM, LEFT, RIGHT, Assembly, Style, X, Y, Z, door, drawer, handle
+from model.partdrag4d.assembly import BOTTOM, LEFT, RIGHT, Assembly, Style, X, Y, Z, door, drawer
 
 
 def _style(a: Assembly, face: str, grips: tuple[str, ...], thick: float) -> Style:
     rng = a.rng
     body = a.material(textures.casing(rng))
     front = body if rng.random() < 0.65 else a.material(textures.casing(rng))
-    grip = front if rng.random() < 0.3 else a.material(textures.metal(rng) if rng.random() < 0.6 else textures.paint(rng))
+    grip = (
+        front if rng.random() < 0.3 else a.material(textures.metal(rng) if rng.random() < 0.6 else textures.paint(rng))
+    )
     v = rng.choice((0.3, 0.9, 0.85, 0.6, 0.15))
     inner = a.material(textures.paint(rng, (v, v, v)))
-    return Style(body, front, grip, inner, a.material(textures.glass(rng)), thick, rng.uniform(0.004, 0.008), face, rng.choice(grips))
+    return Style(
+        body,
+        front,
+        grip,
+        inner,
+        a.material(textures.glass(rng)),
+        thick,
+        rng.uniform(0.004, 0.008),
+        face,
+        rng.choice(grips),
+    )
 
 
-def _display(a: Assembly, x0: float, x1: float, y0: float, y1: float, z: float) -> None:
+def _display(a: Assembly, x0: float, x1: float, y0: float, y1: float, z: float, link: int = 0) -> None:
     """Lay a dark or light display with writing on the plane z."""
     rng = a.rng
     v = rng.choice((0.03, 0.08, 0.7))
     ink = rng.choice(((0.1, 0.9, 0.5), (0.9, 0.9, 0.9), (0.3, 0.7, 1.0), (1.0, 0.4, 0.1)))
     m = a.material(textures.pattern(rng, textures.SCREEN, (v, v, v), ink, rng.uniform(25, 60), 0.6))
-    a.box(0, m, x0, x1, y0, y1, z - 0.002, z + 0.002)
+    a.box(link, m, x0, x1, y0, y1, z - 0.002, z + 0.002)
 
 
 def _knobs(a: Assembly, m: int, x0: float, x1: float, y: float, z: float, count: int, r: float) -> None:
@@ -98,12 +110,14 @@ def fridge(a: Assembly) -> None:
             if rng.random() < 0.5:
                 a.things(0, hollow[0] + 0.01, hollow[1] - 0.01, y + 0.008, 0.11, z0 + wall, edge - 0.09)
     if rng.random() < 0.25:
-        y = h * rng.uniform(0.75, 0.9)
-        _display(a, x0 + 0.2 * w, x0 + 0.2 * w + 0.07, y, y + 0.03, z1 + 0.0)
-        a.ints[-1] = (*a.ints[-1][:1], len(a.parts), *a.ints[-1][2:])
+        dx0, dx1, dy0, dy1 = a.parts[-1].front
+        x, y = dx0 + 0.25 * (dx1 - dx0), dy0 + rng.uniform(0.55, 0.85) * (dy1 - dy0)
+        _display(a, x, x + 0.07, y, y + 0.03, z1, len(a.parts))
 
 
-def _window_door(a: Assembly, s: Style, rect: tuple[float, float, float, float], z: float, hinge: str, high: float) -> int:
+def _window_door(
+    a: Assembly, s: Style, rect: tuple[float, float, float, float], z: float, hinge: str, high: float
+) -> int:
     """Add a door with a framed pane and, for a bottom hinge, a bar across its top."""
     rng = a.rng
     x0, x1, y0, y1 = rect
@@ -215,8 +229,8 @@ def oven(a: Assembly) -> None:
     g = s.gap / 2
     if low > foot:
         a.box(0, s.inner, -w / 2 + wall, w / 2 - wall, low - 0.01, low + 0.01, z0 + wall, edge - 0.002)
-        drawer(a, s, (-w / 2 + g, w / 2 - g, foot + g, low - g), (-w / 2 + wall, w / 2 - wall, foot + wall, low - 0.012),
-               z1, edge - z0 - wall)  # fmt: skip
+        hollow = (-w / 2 + wall, w / 2 - wall, foot + wall, low - 0.012)
+        drawer(a, s, (-w / 2 + g, w / 2 - g, foot + g, low - g), hollow, z1, edge - z0 - wall)
     y0, y1 = low + 0.02, h - strip - wall
     for k in range(rng.choice((1, 2))):
         _rack(a, -w / 2 + wall, w / 2 - wall, y0 + (y1 - y0) * (0.35 + 0.3 * k), z0 + wall, edge - 0.03, 8)
@@ -231,7 +245,16 @@ def dishwasher(a: Assembly) -> None:
     z0, z1, wall = -d / 2, d / 2, rng.uniform(0.02, 0.035)
     edge = z1 - s.thick - 0.003
     foot = rng.uniform(0.06, 0.13)
-    a.box(0, s.pane if rng.random() < 0.5 else s.front, -w / 2 + 0.004, w / 2 - 0.004, 0, foot, z0 + 0.02, edge - rng.uniform(0.0, 0.05))
+    a.box(
+        0,
+        s.pane if rng.random() < 0.5 else s.front,
+        -w / 2 + 0.004,
+        w / 2 - 0.004,
+        0,
+        foot,
+        z0 + 0.02,
+        edge - rng.uniform(0.0, 0.05),
+    )
     a.shell(0, s.body, (-w / 2, foot, z0), (w / 2, h, edge), wall, Z)
     top = h
     if rng.random() < 0.4:
@@ -246,7 +269,16 @@ def dishwasher(a: Assembly) -> None:
     g = s.gap / 2
     rect = (-w / 2 + g, w / 2 - g, foot + g, top - g)
     link = door(a, s, rect, z1, BOTTOM, rng.uniform(70, 95))
-    a.box(link, s.inner, rect[0] + 0.03, rect[1] - 0.03, rect[2] + 0.03, rect[3] - 0.03, z1 - s.thick - 0.006, z1 - s.thick)
+    a.box(
+        link,
+        s.inner,
+        rect[0] + 0.03,
+        rect[1] - 0.03,
+        rect[2] + 0.03,
+        rect[3] - 0.03,
+        z1 - s.thick - 0.006,
+        z1 - s.thick,
+    )
     if rng.random() < 0.6:  # a strip of controls in the door
         strip = a.material(textures.casing(rng))
         hy = rect[3] - rng.uniform(0.07, 0.12)
@@ -288,7 +320,9 @@ def washing_machine(a: Assembly) -> None:
     a.box(0, control, xd, w / 2, h - strip, h, face, z1, X)
     g = s.gap / 2
     if has_drawer:
-        small = Style(s.body, control, s.handle, s.inner, s.pane, 0.02, s.gap, "slab", rng.choice(("none", "cut", "rail")))
+        small = Style(
+            s.body, control, s.handle, s.inner, s.pane, 0.02, s.gap, "slab", rng.choice(("none", "cut", "rail"))
+        )
         drawer(a, small, (-w / 2 + g, xd - g, h - strip + g, h - g), (-w / 2 + wall, xd, h - strip, h - wall), z1, 0.3)
     _knobs(a, s.handle, xd, xd + 0.3 * (w / 2 - xd) + 0.1, h - strip / 2, z1, 1, rng.uniform(0.28, 0.4) * strip)
     _display(a, w / 2 - rng.uniform(0.15, 0.25), w / 2 - 0.05, h - 0.75 * strip, h - 0.25 * strip, z1)
@@ -296,9 +330,14 @@ def washing_machine(a: Assembly) -> None:
     out = rng.uniform(0.02, 0.05)
     sign = -1 if hinge == LEFT else 1
     gap = 0.003
-    link = a.part("revolute", (0, sign, 0), (sign * r, cy, z1 + gap + 0.4 * out), 0.0, math.radians(rng.uniform(80, 130)),
+    wide = math.radians(rng.uniform(80, 130))
+    link = a.part("revolute", (0, sign, 0), (sign * r, cy, z1 + gap + 0.4 * out), 0.0, wide,
                   (-r, r, cy - r, cy + r))  # fmt: skip
-    ring = s.front if rng.random() < 0.4 else a.material(textures.metal(rng) if rng.random() < 0.5 else textures.paint(rng))
+    ring = (
+        s.front
+        if rng.random() < 0.4
+        else a.material(textures.metal(rng) if rng.random() < 0.5 else textures.paint(rng))
+    )
     pane = rng.uniform(0.6, 0.78) * r
     zc = z1 + gap + out / 2
     a.round(link, ring, (0, cy, zc), r, out / 2, Z, inner=pane)
@@ -332,7 +371,9 @@ def laptop(a: Assembly) -> None:
     y = base + gap
     low = rng.uniform(5, 25)
     high = rng.uniform(100, 140)
-    link = a.part("revolute", (-1, 0, 0), (0, base + gap * 0.5, -z + 0.012), math.radians(low), math.radians(high), (-x, x, -z, z))
+    link = a.part(
+        "revolute", (-1, 0, 0), (0, base + gap * 0.5, -z + 0.012), math.radians(low), math.radians(high), (-x, x, -z, z)
+    )
     a.box(link, body, -x, x, y, y + lid_t, -z, z)
     b = rng.uniform(0.015, 0.05)
     bezel = a.material(textures.paint(rng, (0.04, 0.04, 0.04))) if rng.random() < 0.75 else body
@@ -349,6 +390,3 @@ def laptop(a: Assembly) -> None:
     for sx in (-0.3, 0.3):
         a.round(0, deck, (sx, base, -z + 0.012), min(0.014, base * 0.6), 0.06, X)
     a.cavity, a.gap_depth = ((-x, 0, -z), (x, base + 0.002, z)), 0.004
-
-
-__all__ = ["dishwasher", "fridge", "handle", "laptop", "microwave", "oven", "washing_machine"]

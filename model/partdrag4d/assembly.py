@@ -156,7 +156,7 @@ class Assembly:
 
 
 def panel(a: Assembly, link: int, s: Style, x0: float, x1: float, y0: float, y1: float, z0: float, z1: float) -> None:
-    """Add a front: a slab, a shaker frame round a sunk panel, a framed pane or cane, or a slab with an applied border."""
+    """Add a front: a slab, or a frame round a sunk panel, a raised one, a pane or cane."""
     w, h = x1 - x0, y1 - y0
     rail = min(0.22 * min(w, h), 0.07)
     grain = X if w > 0.8 * h else Y
@@ -247,7 +247,17 @@ def drawer(
     length = depth * rng.uniform(0.86, 0.96)
     link = a.part("prismatic", (0, 0, 1), (0, 0, 0), 0.0, length * rng.uniform(0.5, 0.92), rect)
     panel(a, link, s, x0, x1, y0, y1, back, z)
-    handle(a, link, s, x0, x1, y0, y1, z, rng.choice((TOP, "")) if s.grip in ("cut", "rail") else (TOP if s.grip == "tab" else ""))
+    handle(
+        a,
+        link,
+        s,
+        x0,
+        x1,
+        y0,
+        y1,
+        z,
+        rng.choice((TOP, "")) if s.grip in ("cut", "rail") else (TOP if s.grip == "tab" else ""),
+    )
     play, t = 0.008, min(0.012, 0.06 * (x1 - x0))
     hx0, hx1 = max(hollow[0] + play, x0 + 0.002), min(hollow[1] - play, x1 - 0.002)
     hy0 = max(hollow[2] + play, y0 + 0.002)
@@ -303,6 +313,8 @@ def feet(a: Assembly, m: int, w: float, d: float, height: float, kind: str) -> N
             for sz in (-1, 1):
                 px, pz = sx * (x - e), sz * (z - e)
                 if kind == "round":
-                    a.rod(0, m, (px, height, pz), (px + sx * splay, 0.0, pz + sz * splay), r, r * rng.choice((0.55, 1.0)))
+                    a.rod(
+                        0, m, (px, height, pz), (px + sx * splay, 0.0, pz + sz * splay), r, r * rng.choice((0.55, 1.0))
+                    )
                 else:
                     a.box(0, m, px - r, px + r, 0, height, pz - r, pz + r, Y)

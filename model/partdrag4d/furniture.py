@@ -7,7 +7,6 @@ from random import Random
 
 from model.partdrag4d import textures
 from model.partdrag4d.assembly import BOTTOM, LEFT, RIGHT, TOP, Assembly, Style, X, Y, Z, door, drawer, feet, handle
-from model.partdrag4d.assembly import panel as front_panel
 
 Rect = tuple[float, float, float, float]  # x0, x1, y0, y1
 GRIPS = ("bar", "bar", "long", "square", "knob", "knob", "block", "tab", "tab", "rail", "cut", "cup", "none")
@@ -23,8 +22,12 @@ def style(a: Assembly) -> Style:
     grip = a.material(textures.metal(rng) if rng.random() < 0.6 else textures.paint(rng))
     if rng.random() < 0.2:
         grip = front
-    inner = body if rng.random() < 0.35 else a.material(
-        textures.wood(rng, (0.86, 0.74, 0.56)) if rng.random() < 0.6 else textures.paint(rng, (0.85, 0.85, 0.84))
+    inner = (
+        body
+        if rng.random() < 0.35
+        else a.material(
+            textures.wood(rng, (0.86, 0.74, 0.56)) if rng.random() < 0.6 else textures.paint(rng, (0.85, 0.85, 0.84))
+        )
     )
     face = rng.choices(("slab", "shaker", "raised", "pane", "insert"), (58, 22, 6, 6, 8))[0]
     base = rng.choice(textures.WOODS)
@@ -128,16 +131,16 @@ def fill(a: Assembly, s: Style, outer: Rect, z0: float, z1: float, wall: float, 
             _shelves(a, s, (hx0, hx1, hy0, hy1), back, edge, rail, shelves)
             continue
         g = s.gap
-        if overlay:
-            rect = (cx0 + g / 2, cx1 - g / 2, cy0 + g / 2, cy1 - g / 2)
-        else:
-            rect = (hx0 + g, hx1 - g, hy0 + g, hy1 - g)
+        on, within = (cx0 + g / 2, cx1 - g / 2, cy0 + g / 2, cy1 - g / 2), (hx0 + g, hx1 - g, hy0 + g, hy1 - g)
+        rect = on if overlay else within
         if kind == "drawer":
             drawer(a, s, rect, (hx0, hx1, hy0, hy1), z1, z1 - s.thick - back)
             continue
         door(a, s, rect, z1, kind, rng.uniform(60, 135) if kind in (LEFT, RIGHT) else rng.uniform(60, 95))
         tall = hy1 - hy0
-        _shelves(a, s, (hx0, hx1, hy0, hy1), back, z1 - s.thick - 0.02, rail, min(4, int(tall / rng.uniform(0.15, 0.4))))
+        _shelves(
+            a, s, (hx0, hx1, hy0, hy1), back, z1 - s.thick - 0.02, rail, min(4, int(tall / rng.uniform(0.15, 0.4)))
+        )
 
 
 def _shelves(a: Assembly, s: Style, hollow: Rect, z0: float, z1: float, thick: float, count: int) -> None:
@@ -156,7 +159,9 @@ def cabinet(a: Assembly) -> None:
     """Build a cabinet, dresser, wardrobe, sideboard, filing cabinet or nightstand."""
     rng = a.rng
     s = style(a)
-    kind = rng.choices(("dresser", "chest", "wardrobe", "night", "file", "board", "wall"), (20, 20, 12, 18, 10, 14, 6))[0]
+    kind = rng.choices(("dresser", "chest", "wardrobe", "night", "file", "board", "wall"), (20, 20, 12, 18, 10, 14, 6))[
+        0
+    ]
     w, h, d = {
         "dresser": (1.0, rng.uniform(0.5, 0.8), rng.uniform(0.32, 0.5)),
         "chest": (rng.uniform(0.55, 0.9), rng.uniform(0.75, 1.0), rng.uniform(0.35, 0.55)),
@@ -178,8 +183,16 @@ def cabinet(a: Assembly) -> None:
         base = "round"
     leg = 0.0
     if base != "none":
-        leg = rng.uniform(0.03, 0.09) if base == "plinth" else rng.uniform(0.05, 0.32 if kind in ("night", "board") else 0.18)
-        own = s.body if rng.random() < 0.5 else a.material(textures.metal(rng) if rng.random() < 0.4 else textures.finish(rng))
+        leg = (
+            rng.uniform(0.03, 0.09)
+            if base == "plinth"
+            else rng.uniform(0.05, 0.32 if kind in ("night", "board") else 0.18)
+        )
+        own = (
+            s.body
+            if rng.random() < 0.5
+            else a.material(textures.metal(rng) if rng.random() < 0.4 else textures.finish(rng))
+        )
         feet(a, own, w, d, leg, base)
     top = rng.choice((0.0, 0.0, rng.uniform(0.015, 0.04)))
     y1 = max(h, leg + 0.25)
@@ -204,7 +217,9 @@ def table(a: Assembly) -> None:
     w, d, h = 1.0, rng.uniform(0.4, 0.7), rng.uniform(0.5, 0.8)
     t = rng.uniform(0.015, 0.045)
     over = rng.uniform(0.0, 0.04)
-    a.box(0, s.body if rng.random() < 0.6 else a.material(textures.finish(rng)), -w / 2, w / 2, h, h + t, -d / 2, d / 2, X)
+    a.box(
+        0, s.body if rng.random() < 0.6 else a.material(textures.finish(rng)), -w / 2, w / 2, h, h + t, -d / 2, d / 2, X
+    )
     x, z = w / 2 - over, d / 2 - over * 0.7
     wall = rng.uniform(0.014, 0.025)
     overlay = rng.random() < 0.5
@@ -213,7 +228,14 @@ def table(a: Assembly) -> None:
     if rng.random() < 0.5:  # an apron with a row of drawers
         low = h - rng.uniform(0.09, 0.2)
         if rng.random() < 0.6:
-            feet(a, s.body if rng.random() < 0.6 else s.handle, 2 * x, 2 * z - 0.01, low, rng.choice(("square", "round", "sled")))
+            feet(
+                a,
+                s.body if rng.random() < 0.6 else s.handle,
+                2 * x,
+                2 * z - 0.01,
+                low,
+                rng.choice(("square", "round", "sled")),
+            )
         else:
             a.box(0, s.body, -x, -x + wall, 0, low, -z, edge, Y)
             a.box(0, s.body, x - wall, x, 0, low, -z, edge, Y)
@@ -311,7 +333,14 @@ def lidded_box(a: Assembly) -> None:
     if carton or rng.random() < 0.2:
         high = math.radians(rng.uniform(90, 200) if carton else rng.uniform(80, 130))
         for sign in (-1, 1):
-            link = a.part("revolute", (0, 0, -sign), (sign * x, h + gap, 0), 0.0, high, (min(0, sign * x), max(0, sign * x), -z, z))
+            link = a.part(
+                "revolute",
+                (0, 0, -sign),
+                (sign * x, h + gap, 0),
+                0.0,
+                high,
+                (min(0, sign * x), max(0, sign * x), -z, z),
+            )
             x0, x1 = sorted((sign * 0.002, sign * x))
             a.box(link, s.front, x0, x1, h + gap, h + gap + wall, -z, z)
         return
@@ -336,6 +365,3 @@ def lidded_box(a: Assembly) -> None:
             a.box(0, s.handle, sx * x - 0.02, sx * x + 0.02, foot, h - 0.002, z, z + 0.004)
     if rng.random() < 0.3:
         handle(a, 0, s, -x, x, foot, h, z, "")
-
-
-__all__ = ["GRIPS", "cabinet", "fill", "front_panel", "lidded_box", "style", "table", "trash_can"]

@@ -17,7 +17,7 @@ import numpy as np
 from model.articulation.joint import Joint
 from model.camera import Camera
 from model.partdrag4d.appliances import dishwasher, fridge, laptop, microwave, oven, washing_machine
-from model.partdrag4d.assembly import Assembly
+from model.partdrag4d.assembly import Assembly, X, Y, Z
 from model.partdrag4d.furniture import cabinet, lidded_box, table, trash_can
 from model.partdrag4d.scene import BOX, Buffers, Primitives, Scene
 from model.partdrag4d.tracer import FRONT_MARGIN, trace
@@ -136,9 +136,11 @@ def make_scene(seed: int, split: Split = "train") -> Scene:
     source = 0 if closed else rng.randrange(STATES)
     target = rng.choice([k for k in range(STATES) if k != source])
     messy = rng.random() < 0.25  # other parts stand partly open
-    rest = np.array([p.low + (p.high - p.low) * rng.random() * 0.8 if messy and rng.random() < 0.4 else p.low for p in a.parts])
+    rest = np.array(
+        [p.low + (p.high - p.low) * rng.random() * 0.8 if messy and rng.random() < 0.4 else p.low for p in a.parts]
+    )
     limits = np.array([(p.low, p.high) for p in a.parts])
-    amounts = np.linspace(*limits[moving - 1], STATES)
+    amounts = np.linspace(a.parts[moving - 1].low, a.parts[moving - 1].high, STATES)
 
     ints, floats = np.array(a.ints, np.int32), np.array(a.floats, np.float64)
     kind, link, turn = ints[:, 0], ints[:, 1], ints[:, 4]
@@ -166,6 +168,9 @@ def make_scene(seed: int, split: Split = "train") -> Scene:
         centre @ T[:3, :3].T + T[:3, 3], R @ axes, half * scale, world_param,
     )  # fmt: skip
     grow = FRONT_MARGIN
+    cavity = np.array([*a.cavity[0], *a.cavity[1], a.opening, a.gap_depth, *a.round_wall])
+    for k in {X, Y, Z} - {a.opening}:  # outer edges of fronts lie in the open
+        cavity[[k, 3 + k]] += 0.005, -0.005
     fronts = np.array([(p.front[0] - grow, p.front[1] + grow, p.front[2] - grow, p.front[3] + grow) for p in a.parts])
     return Scene(
         category=category,
@@ -178,7 +183,7 @@ def make_scene(seed: int, split: Split = "train") -> Scene:
         amounts=amounts * slides[moving - 1],
         source=source,
         target=target,
-        cavity=np.array([*a.cavity[0], *a.cavity[1], a.opening, a.gap_depth, *a.round_wall]),
+        cavity=cavity,
         fronts=fronts,
         lights=lights,
         T_world_object=T,
@@ -205,9 +210,7 @@ def novel_cameras(camera0: Camera, size: int, n: int = 8, rng: np.random.Generat
     fov = camera0.fov_y_deg
     turn = rng.uniform(-0.5, 0.5, n) * 360 / n
     rise = rng.uniform(5, 50, n)
-    return tuple(
-        Camera.orbit(k * 360 / n + turn[k], rise[k], 1.25 * distance(fov), fov, size, size) for k in range(n)
-    )
+    return tuple(Camera.orbit(k * 360 / n + turn[k], rise[k], 1.25 * distance(fov), fov, size, size) for k in range(n))
 
 
 def pair(scene: Scene, rng: np.random.Generator) -> tuple[int, int]:
@@ -231,8 +234,8 @@ def part_points(
 ) -> Points | None:
     """Draw n drags of the moving part from state i to j, as PartDrag-4D defines them.
 
-    buffers: those of state i, view 0 traced from camera0 (resized where sizes differ). Returns None where the part covers less than
-    0.15 % of the view or its middle moves less than 2 % of the frame on screen.
+    buffers: those of state i, view 0 traced from camera0 (resized where sizes differ). Returns None where the part
+    covers less than 0.15 % of the view or its middle moves less than 2 % of the frame on screen.
     """
     depth, link = buffers.depth[0], buffers.link[0]
     size = len(depth)

@@ -74,7 +74,16 @@ BRASS: Colour = (0.75, 0.62, 0.38)
 def metal(rng: Random, colour: Colour | None = None) -> Row:
     """Draw a brushed metal: steel, black steel, brass."""
     a = _jitter(rng, colour or rng.choice((*STEELS, BRASS)), 0.06)
-    return (BRUSHED, *a, *a, rng.uniform(0.8, 2.0), rng.uniform(0.05, 0.2), 1.0, rng.uniform(0.2, 0.5), rng.randrange(9999))
+    return (
+        BRUSHED,
+        *a,
+        *a,
+        rng.uniform(0.8, 2.0),
+        rng.uniform(0.05, 0.2),
+        1.0,
+        rng.uniform(0.2, 0.5),
+        rng.randrange(9999),
+    )
 
 
 def glass(rng: Random) -> Row:
@@ -95,7 +104,9 @@ def finish(rng: Random) -> Row:
         return wood(rng)
     if roll < 0.94:
         return paint(rng)
-    return metal(rng) if roll < 0.97 else pattern(rng, SPECKLE, any_colour(rng), any_colour(rng), rng.uniform(20, 60), 0.4)
+    return (
+        metal(rng) if roll < 0.97 else pattern(rng, SPECKLE, any_colour(rng), any_colour(rng), rng.uniform(20, 60), 0.4)
+    )
 
 
 def casing(rng: Random) -> Row:
@@ -110,7 +121,11 @@ def casing(rng: Random) -> Row:
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _hash(x: int, y: int, seed: int) -> float:
-    h = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263) + np.uint32(seed) * np.uint32(2246822519)
+    h = (
+        np.uint32(x) * np.uint32(374761393)
+        + np.uint32(y) * np.uint32(668265263)
+        + np.uint32(seed) * np.uint32(2246822519)
+    )
     h = (h ^ (h >> np.uint32(13))) * np.uint32(1274126177)
     h = h ^ (h >> np.uint32(16))
     return np.float64(h & np.uint32(0xFFFFFF)) * (1.0 / 16777216.0)
@@ -119,7 +134,7 @@ def _hash(x: int, y: int, seed: int) -> float:
 @njit(cache=True, nogil=True, fastmath=True)
 def _noise(x: float, y: float, seed: int) -> float:
     fx, fy = math.floor(x), math.floor(y)
-    ix, iy = np.int64(fx), np.int64(fy)
+    ix, iy = int(fx), int(fy)
     u, v = x - fx, y - fy
     u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
     a, b = _hash(ix, iy, seed), _hash(ix + 1, iy, seed)
@@ -156,15 +171,15 @@ def albedo(
         stretch = 6.0 if end_grain else 1.0
         w = v * k + 0.15 * _noise(u * k * 1.7 + shift, v * k * 5, seed)
         broad = _noise(u * k * 1.2 * stretch + shift, w * 9, seed + 1)
-        t = 0.30 + 0.55 * broad
+        t = 0.30 + 0.5 * broad
         f = 26.0 * k
         seen = _seen(f, footprint)
         if seen > 0:
-            t += seen * 0.22 * math.sin(6.2832 * (w * 26 + 1.5 * broad))
+            t += seen * 0.13 * math.sin(6.2832 * (w * 26 + 1.5 * broad))
         f = 70.0 * k
         seen = _seen(f, footprint)
         if seen > 0:
-            t += seen * 0.5 * _noise(u * k * 5 * stretch + shift, v * f, seed + 2)
+            t += seen * 0.55 * _noise(u * k * 5 * stretch + shift, v * f, seed + 2)
         t = min(1.0, max(0.0, m[8] * t + 0.9 * tone * m[8]))
         gain = 1.0 + 0.16 * tone
         if m[9] < 5:
@@ -172,7 +187,9 @@ def albedo(
             if edge > 0.5 - 0.003 / m[9]:
                 gain *= 1 - 0.25 * _seen(120.0, footprint)
     elif kind == BRUSHED:
-        gain = 1.0 + m[8] * (0.7 * _noise(u * 1.5, v * 4 + 9.1, seed) + _seen(90.0, footprint) * _noise(u * 3, v * 90 * m[7], seed))
+        gain = 1.0 + m[8] * (
+            0.7 * _noise(u * 1.5, v * 4 + 9.1, seed) + _seen(90.0, footprint) * _noise(u * 3, v * 90 * m[7], seed)
+        )
     elif kind == SCREEN:  # a picture of blocks and lines of writing
         iu, iv = math.floor(u * m[7]), math.floor(v * m[7])
         t = _hash(int(iu), int(iv), seed) ** 2 * m[8]
@@ -195,7 +212,9 @@ def albedo(
         elif abs(fu) < 0.06 or abs(fv) < 0.06:
             gain = 1 - 0.15 * seen
     elif kind == SPECKLE:
-        t = m[8] * max(0.0, 0.3 + _seen(m[7], footprint) * _noise(u * m[7], v * m[7], seed) + 0.6 * _noise(u * 4, v * 4, seed))
+        t = m[8] * max(
+            0.0, 0.3 + _seen(m[7], footprint) * _noise(u * m[7], v * m[7], seed) + 0.6 * _noise(u * 4, v * 4, seed)
+        )
     elif kind == SLATS:
         f = (v * m[7]) % 1.0
         seen = _seen(m[7], footprint)

@@ -12,7 +12,8 @@ from model.camera import Camera
 from model.partdrag4d.scene import BOX, OUTSIDE, Buffers, Scene
 from model.partdrag4d.textures import BRUSHED, GLASS, albedo
 
-# Scene.lights: ambient, hemisphere share, two lamps (direction xyz, strength), tint rgb, exposure, cavity dark, gap dark
+# Scene.lights: ambient, hemisphere share, two lamps (direction xyz, strength), tint rgb, exposure, darkness of the
+# cavity, darkness of gaps
 AMBIENT, SKY, LAMP1, LAMP2, TINT, EXPOSURE, CAVITY, GAP = 0, 1, 2, 6, 10, 13, 14, 15
 FAR = 1e9
 FRONT_MARGIN = 0.006  # object units that Scene.fronts reaches beyond each front
@@ -113,8 +114,8 @@ def _cover(
             x = fx * (turns[p, 0, 0] * a + turns[p, 1, 0] * b + turns[p, 2, 0] * e) / z + cx
             y = -fy * (turns[p, 0, 1] * a + turns[p, 1, 1] * b + turns[p, 2, 1] * e) / z + cy
             x0, x1, y0, y1, near = min(x0, x), max(x1, x), min(y0, y), max(y1, y), min(near, z)
-        boxes[p, 0], boxes[p, 1] = max(0, int(math.ceil(x0 - 0.5))), min(size - 1, int(math.floor(x1 - 0.5)))
-        boxes[p, 2], boxes[p, 3] = max(0, int(math.ceil(y0 - 0.5))), min(size - 1, int(math.floor(y1 - 0.5)))
+        boxes[p, 0], boxes[p, 1] = max(0, math.ceil(x0 - 0.5)), min(size - 1, math.floor(x1 - 0.5))
+        boxes[p, 2], boxes[p, 3] = max(0, math.ceil(y0 - 0.5)), min(size - 1, math.floor(y1 - 0.5))
         nearest[p] = near
     for p in np.argsort(nearest):  # front to back: what lies behind is left after one comparison
         near = nearest[p]
@@ -236,12 +237,16 @@ def _shade(
                     open_air = 1.0 - 0.45 * lights[GAP] * shut[links[p]] * math.exp(-rim / width)
 
             lit = lights[AMBIENT] * (1.0 + lights[SKY] * n[1])
-            lit += lights[LAMP1 + 3] * max(
-                0.0, n[0] * lights[LAMP1] + n[1] * lights[LAMP1 + 1] + n[2] * lights[LAMP1 + 2]
-            ) * (1.0 if not inside else open_air)
-            lit += lights[LAMP2 + 3] * max(
-                0.0, n[0] * lights[LAMP2] + n[1] * lights[LAMP2 + 1] + n[2] * lights[LAMP2 + 2]
-            ) * (1.0 if not inside else open_air)
+            lit += (
+                lights[LAMP1 + 3]
+                * max(0.0, n[0] * lights[LAMP1] + n[1] * lights[LAMP1 + 1] + n[2] * lights[LAMP1 + 2])
+                * (1.0 if not inside else open_air)
+            )
+            lit += (
+                lights[LAMP2 + 3]
+                * max(0.0, n[0] * lights[LAMP2] + n[1] * lights[LAMP2 + 1] + n[2] * lights[LAMP2 + 2])
+                * (1.0 if not inside else open_air)
+            )
             lit *= open_air * lights[EXPOSURE]
             gloss = 0.02 * (1.0 + n[1]) * open_air  # black things still show their faces
             what = int(m[0])
@@ -316,7 +321,8 @@ def _trace_views(
         _cover(Ts[v], lens, fine, kind, centre, axes, half, param, z, shown, faces)
         if ss == 1:
             _shade(Ts[v], lens, fine, kind, links, material, grain, seed, centre, axes, half, materials,
-                   T_object_world, scale, cavity, fronts, shut, lights, z, shown, faces, rgb[v], normal[v], link[v])  # fmt: skip
+                   T_object_world, scale, cavity, fronts, shut, lights, z, shown, faces,
+                   rgb[v], normal[v], link[v])  # fmt: skip
             for y in range(size):
                 for x in range(size):
                     depth[v, y, x] = z[y, x]
@@ -326,7 +332,8 @@ def _trace_views(
             normal1 = np.zeros((fine, fine, 3), np.float32)
             link1 = np.full((fine, fine), np.uint8(OUTSIDE))
             _shade(Ts[v], lens, fine, kind, links, material, grain, seed, centre, axes, half, materials,
-                   T_object_world, scale, cavity, fronts, shut, lights, z, shown, faces, rgb1, normal1, link1)  # fmt: skip
+                   T_object_world, scale, cavity, fronts, shut, lights, z, shown, faces,
+                   rgb1, normal1, link1)  # fmt: skip
             _gather(ss, rgb1, z, normal1, link1, rgb[v], alpha[v], depth[v], normal[v], link[v])
 
 

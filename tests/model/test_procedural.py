@@ -135,7 +135,9 @@ def test_parts_open_outward(one_of_each: dict[str, Scene]) -> None:
         T = scene.joints[scene.moving - 1].transform(float(low + 0.3 * (scene.limits[scene.moving - 1, 1] - low)))
         R = scene.T_world_object[:3, :3] / scene.scale
         weight = prims.half[mine].prod(axis=1)[:, None]
-        moved = (((prims.centre[mine] @ T[:3, :3].T + T[:3, 3] - prims.centre[mine]) * weight).sum(0) / weight.sum()) @ R
+        moved = (
+            ((prims.centre[mine] @ T[:3, :3].T + T[:3, 3] - prims.centre[mine]) * weight).sum(0) / weight.sum()
+        ) @ R
         up_or_out = 1 if scene.category in ("laptop", "trash can", "box") else 2
         assert moved[up_or_out] > 0, scene.category
 
@@ -182,4 +184,4 @@ def test_pair_draws_two_different_states() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         i, j = pair(make_scene(0), rng)
-        assert i != j and 0 <= min(i, j) and max(i, j) < 6
+        assert i != j and min(i, j) >= 0 and max(i, j) < 6
