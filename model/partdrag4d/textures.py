@@ -181,8 +181,8 @@ def albedo(
         if seen > 0:
             t += seen * 0.55 * _noise(u * k * 5 * stretch + shift, v * f, seed + 2)
         t = min(1.0, max(0.0, m[8] * t + 0.9 * tone * m[8]))
-        gain = 1.0 + 0.16 * tone
-        if m[9] < 5:
+        gain = 1.0 + 0.24 * tone
+        if m[9] < 5 and int(m[11]) % 5 < 2:  # some planks are seen apart by their joints, most by their tone alone
             edge = abs(v / m[9] + 0.37 - plank - 0.5)
             if edge > 0.5 - 0.003 / m[9]:
                 gain *= 1 - 0.25 * _seen(120.0, footprint)

@@ -1,4 +1,8 @@
-"""Trace boxes and round things analytically: one depth buffer a view, then one shading a visible pixel."""
+"""Trace boxes and round things analytically: one depth buffer a view, then one shading a visible pixel.
+
+Numba's cache does not look into imported functions: after a change of textures.albedo this file must change, too,
+or the cache be deleted.
+"""
 
 from __future__ import annotations
 
