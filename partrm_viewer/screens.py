@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from model.camera import Camera
@@ -17,11 +17,13 @@ from model.gaussians import SH_C0, Gaussians
 from model.progress import Progress
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
-from renderer.base import Frame, Renderer
+from renderer.base import Frame, Renderer, choose
 
 Colour = tuple[float, float, float]  # 0..1, display space
 HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
 HIGHLIGHT_STRENGTH = 0.38
+GL_RENDERER = 0x1F01  # glGetString's name for the device
+SOFTWARE_OPENGL = ("llvmpipe", "softpipe", "swiftshader", "swrast", "gdi generic")
 
 
 class Screen(Protocol):
@@ -154,7 +156,7 @@ class CpuScreen:
 
     def _show(self, rgb: np.ndarray) -> None:
         h, w, _ = rgb.shape
-        self._canvas.image = QImage(np.ascontiguousarray(rgb), w, h, 3 * w, QImage.Format.Format_RGB888).copy()
+        self._canvas.image = QImage(np.ascontiguousarray(rgb).data, w, h, 3 * w, QImage.Format.Format_RGB888).copy()
         self._canvas.update()
         self._drawing = False
         self._drawn()
@@ -172,8 +174,8 @@ class GlScreen:
     name = "OpenGL"
 
     def __init__(self, drawn: Callable[[], None], failed: Callable[[PartRMError], None]) -> None:
-        _require_opengl()
-        import vispy
+        opengl_device()
+        import vispy  # late, as the next two: a computer without OpenGL must get a window all the same
 
         vispy.use(app="pyside6", gl="gl+")
         from vispy.app import Canvas
@@ -243,18 +245,19 @@ class GlScreen:
         self._drawn()
 
 
-def _require_opengl() -> None:
-    from PySide6.QtGui import QOffscreenSurface, QOpenGLContext
-
-    hint = "The CPU renderer takes over; it shows the same, more slowly."
+def opengl_device() -> str:
+    """Return what draws OpenGL here, as it calls itself. Raises RendererError where there is no OpenGL 3.3."""
+    hint = "The CPU renderer takes over; it shows the same."
     context, surface = QOpenGLContext(), QOffscreenSurface()
     surface.create()
     if not context.create() or not context.makeCurrent(surface):
         raise RendererError("This computer gives no OpenGL context.", hint)
     version = context.format().version()
+    device = str(context.functions().glGetString(GL_RENDERER))
     context.doneCurrent()
     if tuple(version) < (3, 3):
         raise RendererError(f"OpenGL {version[0]}.{version[1]} is too old; 3.3 is needed.", hint)
+    return device
 
 
 def open_screen(
@@ -264,12 +267,12 @@ def open_screen(
     refused: PartRMError | None = None
     if wish in ("auto", "gl"):
         try:
-            return GlScreen(drawn, failed), None
+            # OpenGL that is emulated on the processor is three times slower than the renderer written for it.
+            if wish == "gl" or not any(name in opengl_device().lower() for name in SOFTWARE_OPENGL):
+                return GlScreen(drawn, failed), None
         except RendererError as error:
             refused = error
         wish = "cpu"
-    from renderer.base import choose
-
     renderer, _ = choose(wish)
     screen = CpuScreen(renderer, drawn, failed)
     if renderer.name != "cpu":

@@ -118,10 +118,12 @@ def _draw(svg: str, size: int = 40) -> QPixmap:
 
 def _mix(a: str, b: str, share: float) -> str:
     first, second = QColor(a), QColor(b)
-    channels = [
-        round(share * x + (1 - share) * y) for x, y in zip(first.getRgb()[:3], second.getRgb()[:3], strict=True)
-    ]
+    channels = [round(share * x + (1 - share) * y) for x, y in zip(_rgb(first), _rgb(second), strict=True)]
     return QColor(*channels).name()
+
+
+def _rgb(colour: QColor) -> tuple[int, int, int]:
+    return colour.red(), colour.green(), colour.blue()
 
 
 def _palette(theme: Theme) -> QPalette:

@@ -106,6 +106,16 @@ class Viewport(QWidget):
             self._look()
 
     @property
+    def part(self) -> np.ndarray | None:
+        """Return which Gaussians are lit up, (N,) bool."""
+        return self._splats
+
+    @property
+    def motion(self) -> np.ndarray | None:
+        """Return how the part is moved by the preview, (4, 4)."""
+        return self._pull.T if self._pull is not None else None
+
+    @property
     def at_home(self) -> bool:
         """Tell whether the view is the input view."""
         return self._view is not None and self._input is not None and self._view.camera is self._input

@@ -72,6 +72,11 @@ class PhotoPanel(pg.GraphicsView):
         tint[border] = (PULL.red(), PULL.green(), PULL.blue(), 255)
         _put(self._tint, tint)
 
+    def tint(self) -> np.ndarray | None:
+        """Return the tint on screen, RGBA."""
+        tint: np.ndarray | None = self._tint.image
+        return tint
+
     def set_drag(self, drag: Drag | None, faint: bool = False) -> None:
         """Show a pull as an arrow; faint for one that has been."""
         self._drag = drag

@@ -6,13 +6,16 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from model.articulation.joint import Joint
 from model.camera import Camera
@@ -21,7 +24,12 @@ from model.errors import DragError, ImageError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
 from model.stages.state import Motion, Part, Prediction, State
+from partrm_viewer.app import application
+from partrm_viewer.document import Document
+from partrm_viewer.window import Window
 
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+ON_PART, PULLED, BACKGROUND = (120.0, 130.0), (85.0, 165.0), (10.0, 10.0)  # image pixels
 W, H = 320, 240
 CAMERA = Camera.orbit(20, 20, 3.0, 40, W, H)
 SLIDE = Joint("prismatic", np.array([0.0, 0.0, 1.0]), np.zeros(3))
@@ -132,3 +140,91 @@ def write_photo(path: Path, alpha: bool = True) -> Path:
     rgba[y, x, 3] = 255 if alpha else 0
     Image.fromarray(rgba).save(path)
     return path
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """Return a photo with one object in it."""
+    return write_photo(tmp_path / "box.png")
+
+
+@pytest.fixture
+def nothing(tmp_path: Path) -> Path:
+    """Return a photo in which no object is found."""
+    return write_photo(tmp_path / "nothing.png", alpha=False)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakePipeline]:
+    """Return the predictor that the window under test uses."""
+    fake = FakePipeline()
+    yield fake
+    fake.wait.set()
+
+
+class Driver:
+    """Does with the window what a user does, and waits as a user would."""
+
+    def __init__(self, window: Window, qtbot: QtBot) -> None:
+        self.window = window
+        self.qtbot = qtbot
+
+    def open(self, path: Path) -> None:
+        """Open a file and wait for its splats."""
+        before = self.window.session.document.key
+        self.window.open(path)
+        self.qtbot.waitUntil(lambda: self.document.key != before and self.document.shown is not None)
+
+    @property
+    def document(self) -> Document:
+        return self.window.session.document
+
+    def at(self, image_px: tuple[float, float]) -> QPoint:
+        """Return the widget's point over an image pixel."""
+        x, y = self.window.parts.photo.widget_from_image(image_px)
+        return QPoint(round(x), round(y))
+
+    def press(self, image_px: tuple[float, float]) -> None:
+        QTest.mousePress(self.window.parts.photo.viewport(), LEFT, NONE, self.at(image_px))
+
+    def move(self, image_px: tuple[float, float]) -> None:
+        QTest.mouseMove(self.window.parts.photo.viewport(), self.at(image_px))
+
+    def release(self, image_px: tuple[float, float]) -> None:
+        QTest.mouseRelease(self.window.parts.photo.viewport(), LEFT, NONE, self.at(image_px))
+
+    def pull(self, start: tuple[float, float] = ON_PART, end: tuple[float, float] = PULLED) -> None:
+        """Press, wait for the part, pull and let go."""
+        self.press(start)
+        self.wait(lambda: self.document.part is not None)
+        self.move(end)
+        self.release(end)
+
+    def pull_and_wait(self, end: tuple[float, float] = PULLED) -> None:
+        """Pull, and wait for the predicted state."""
+        count = len(self.document.snapshots)
+        self.pull(end=end)
+        self.wait(lambda: len(self.document.snapshots) == count + 1 and not self.window.bench.predicting)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        self.qtbot.waitUntil(condition, timeout=10_000)
+
+
+@pytest.fixture
+def driver(qtbot: QtBot, fake: FakePipeline, tmp_path: Path) -> Iterator[Driver]:
+    """Open the real window, empty, drawn by the CPU renderer; close it after the test."""
+    window = Window(lambda: fake, "cpu", tmp_path / "settings.json")
+    window.show()
+    qtbot.waitExposed(window)
+    yield Driver(window, qtbot)
+    fake.wait.set()
+    if window.isVisible():
+        window.close()
+    window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> Callable[[list[str]], QApplication]:
+    """Make the application as the program does."""
+    return lambda arguments: application()

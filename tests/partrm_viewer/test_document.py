@@ -1,0 +1,147 @@
+"""Document, history and session, without a window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from model.camera import Camera
+from model.drag import Drag
+from model.gaussians import Gaussians
+from model.stages.state import Part, Prediction, State
+from partrm_viewer.document import Document, open_image, open_splats
+from partrm_viewer.history import History
+from partrm_viewer.session import Session
+
+DRAG = Drag((1.0, 2.0), (3.0, 4.0))
+
+
+def splats(n: int = 10) -> Gaussians:
+    one = np.ones(n, np.float32)
+    return Gaussians.from_colours(
+        np.zeros((n, 3)), np.tile([1.0, 0, 0, 0], (n, 1)), np.ones((n, 3)), one, np.ones((n, 3))
+    )
+
+
+def state(n: int = 10) -> State:
+    camera = Camera.orbit(0, 0, 3, 40, 8, 6)
+    return State(np.zeros((6, 8, 3), np.uint8), np.ones((6, 8), bool), camera, camera, splats(n))
+
+
+def part() -> Part:
+    return Part((1.0, 2.0), np.ones((6, 8), bool), np.ones(10, bool), np.zeros(3), 0.9)
+
+
+def opened() -> Session:
+    session = Session()
+    session.open(open_image(Path("a.png"), np.zeros((6, 8, 4), np.uint8)))
+    assert session.add_rest(session.document.key, state())
+    return session
+
+
+def pull(session: Session) -> None:
+    shown = session.document.shown
+    assert shown is not None
+    assert session.add_prediction(shown.key, DRAG, Prediction(state()), 0.1)
+
+
+def test_undo_goes_back_to_the_state_before_the_pull() -> None:
+    session = opened()
+    session.select(session.document.snapshots[0].key, part())
+    before = session.document
+    pull(session)
+    assert session.document.active == 1 and session.undo_text == "pull"
+    session.undo()
+    assert session.document is before and session.document.part is not None
+    session.redo()
+    assert session.document.active == 1 and session.redo_text is None
+
+
+def test_first_photo_cannot_be_undone() -> None:
+    session = opened()
+    session.undo()
+    assert session.document.shown is not None and session.undo_text is None
+
+
+def test_selecting_and_showing_are_no_undo_steps() -> None:
+    session = opened()
+    pull(session)
+    session.show(0)
+    session.select(session.document.snapshots[0].key, part())
+    assert session.undo_text == "pull"
+
+
+def test_late_results_are_dropped() -> None:
+    session = opened()
+    key, shown = session.document.key, session.document.shown
+    assert shown is not None
+    session.open(open_splats(Path("b.ply"), splats()))
+    document = session.document
+    assert not session.add_rest(key, state())
+    assert not session.select(shown.key, part())
+    assert not session.add_prediction(shown.key, DRAG, Prediction(state()), 0.1)
+    assert session.document is document
+
+
+def test_prediction_of_a_renamed_state_is_kept() -> None:
+    session = opened()
+    shown = session.document.shown
+    assert shown is not None
+    session.rename(0, "  Closed\n door ")
+    assert session.document.snapshots[0].name == "Closed door"
+    assert session.add_prediction(shown.key, DRAG, Prediction(state()), 0.1)
+
+
+def test_drags_add_up_along_the_branch() -> None:
+    session = opened()
+    pull(session)
+    pull(session)
+    session.show(0)
+    pull(session)
+    assert [len(s.drags) for s in session.document.snapshots] == [0, 1, 2, 1]
+    assert [s.name for s in session.document.snapshots] == ["Photo", "Pull 1", "Pull 2", "Pull 3"]
+
+
+def test_listeners_hear_old_and_new_once() -> None:
+    session = opened()
+    heard: list[tuple[Document, Document]] = []
+    session.on_change(lambda old, new: heard.append((old, new)))
+    old = session.document
+    pull(session)
+    session.rename(1, session.document.snapshots[1].name)  # no change, nobody is told
+    assert heard == [(old, session.document)]
+
+
+def test_removing_keeps_the_shown_state() -> None:
+    session = opened()
+    pull(session)
+    pull(session)
+    shown = session.document.shown
+    session.remove(0)
+    assert session.document.shown is shown
+    session.remove(1)
+    session.remove(0)
+    assert len(session.document.snapshots) == 1
+
+
+def test_undo_is_capped_by_bytes_and_shared_arrays_count_once() -> None:
+    document = open_splats(Path("a.ply"), splats(1000))
+    one = History(document).n_bytes
+    history = History(document, cap_bytes=3 * one)
+    for i in range(20):
+        history.push(replace(history.present, name=str(i)), "rename")
+    assert history.n_bytes == one  # all of them share the splats
+    for i in range(20):
+        history.push(open_splats(Path(f"{i}.ply"), splats(1000)), "open")
+    assert history.n_bytes <= 3 * one
+    for _ in range(30):
+        history.undo()
+    assert history.undo_text is None and history.present.name == "17.ply"
+
+
+def test_a_single_document_over_the_cap_stays() -> None:
+    history = History(open_splats(Path("a.ply"), splats()), cap_bytes=1)
+    history.push(open_splats(Path("b.ply"), splats()), "open")
+    assert history.present.name == "b.ply"
