@@ -25,20 +25,20 @@ def rasterize(
     Returns premultiplied colour (H, W, 3), alpha (H, W) and Σ weight · depth (H, W), float32 on the processor: a
     picture over a background b is colour + (1 - alpha) b, the mean depth is the third divided by alpha.
     """
-    image = _Rasterize.apply(means, quats, scales, opacities, colours, camera, antialiased)
-    return image[..., :3], image[..., 3], image[..., 4]
+    colour, weighted = _Rasterize.apply(means, quats, scales, opacities, colours, camera, antialiased)
+    return colour[..., :3], colour[..., 3], weighted
 
 
 class _Rasterize(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> torch.Tensor:
+    def forward(ctx: Any, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
         *tensors, camera, antialiased = inputs
         arrays = [_array(t) for t in tensors]
         means, quats, scales, opacities, colours = arrays
         tiled = cpu.tile(means, quats, scales, opacities, colours, camera, antialiased)
-        image = cpu.blend(tiled, camera.width, camera.height)
-        ctx.arrays, ctx.tiled, ctx.image, ctx.camera, ctx.antialiased = arrays, tiled, image, camera, antialiased
-        return torch.from_numpy(image)
+        picture = cpu.blend(tiled, camera.width, camera.height)
+        ctx.arrays, ctx.tiled, ctx.picture, ctx.camera, ctx.antialiased = arrays, tiled, picture, camera, antialiased
+        return torch.from_numpy(picture[0]), torch.from_numpy(picture[1])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -48,10 +48,10 @@ class _Rasterize(torch.autograd.Function):
         view, lens = cpu.camera_arrays(ctx.camera)
         sums = np.zeros((len(t.splats), gradients.SUMS), np.float32)
         out = [np.zeros_like(a) for a in ctx.arrays]
-        grad = _array(grad_outputs[0])
+        grads = [_array(g) for g in grad_outputs]
         with cpu.LOCK:
             gradients.blend_backward(
-                t.records, t.boxes, t.starts, t.splats, t.numbers, t.tiles_x, t.tiles_y, ctx.image, grad, sums
+                t.records, t.boxes, t.starts, t.splats, t.numbers, t.tiles_x, t.tiles_y, *ctx.picture, *grads, sums
             )
             gradients.project_backward(
                 means, quats, scales, opacities, view, lens, ctx.antialiased, t.records, t.firsts, sums, *out

@@ -33,6 +33,12 @@ class Frame:
         return to_bytes(np.concatenate([rgb, alpha], axis=-1))
 
 
+def mean_depth(colour: np.ndarray, weighted: np.ndarray) -> np.ndarray:
+    """Divide Σ weight · depth (H, W) by the alpha of colour (H, W, 4); 0 where nothing is."""
+    alpha = colour[..., 3]
+    return np.where(alpha > 0, weighted / np.maximum(alpha, 1e-6), 0).astype(np.float32)
+
+
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """Round 0..1 to uint8, clipping what lies outside."""
     return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
@@ -56,8 +62,8 @@ def probe() -> dict[str, str]:
 def choose(name: str = "auto") -> tuple[Renderer, str]:
     """Return a renderer and the reason for the choice.
 
-    "auto" takes the first of cuda, gl and cpu that runs here. A renderer asked for by name that cannot run raises
-    RendererError with the reason.
+    "auto" takes the first of cuda, gl and cpu that runs here, except OpenGL done in software, which cpu outruns.
+    A renderer asked for by name that cannot run raises RendererError with the reason.
     """
     if name not in ("auto", *_BUILDERS):
         raise RendererError(f"There is no renderer called “{name}”.", f"Choose one of auto, {', '.join(_BUILDERS)}.")
@@ -69,6 +75,9 @@ def choose(name: str = "auto") -> tuple[Renderer, str]:
             renderer = build()
         except RendererError as error:
             refused.append(f"{candidate}: {error.title}")
+            continue
+        if getattr(renderer, "software", False):
+            refused.append(f"{candidate}: done in software here, slower than cpu")
         else:
             return renderer, "; ".join([f"{candidate}: the fastest that runs here", *refused])
     raise RendererError("No renderer runs on this computer.", "; ".join(refused))

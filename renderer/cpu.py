@@ -10,7 +10,7 @@ import numpy as np
 from model.camera import Camera
 from model.gaussians import Gaussians
 from renderer import kernels
-from renderer.base import Frame
+from renderer.base import Frame, mean_depth
 from renderer.harmonics import colours_seen_from
 
 # Where neither OpenMP nor TBB is installed, numba's own thread pool aborts the process if two threads enter it at once.
@@ -61,12 +61,13 @@ def tile(
     return Tiled(records, boxes, starts, splats, numbers, firsts, tiles_x, tiles_y)
 
 
-def blend(tiled: Tiled, width: int, height: int) -> np.ndarray:
-    """Blend front to back; (H, W, 5) float32: premultiplied r, g, b, alpha, and Σ weight · depth."""
-    image = np.empty((height, width, 5), np.float32)
+def blend(tiled: Tiled, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Blend front to back: premultiplied r, g, b, alpha (H, W, 4) and Σ weight · depth (H, W), float32."""
+    colour, weighted = np.empty((height, width, 4), np.float32), np.empty((height, width), np.float32)
+    t = tiled
     with LOCK:
-        kernels.blend(tiled.records, tiled.boxes, tiled.starts, tiled.splats, tiled.tiles_x, tiled.tiles_y, image)
-    return image
+        kernels.blend(t.records, t.boxes, t.starts, t.splats, t.tiles_x, t.tiles_y, colour, weighted)
+    return colour, weighted
 
 
 class CpuRenderer:
@@ -80,7 +81,5 @@ class CpuRenderer:
         g = gaussians
         colours = colours_seen_from(g, camera.position)
         tiled = tile(g.positions, g.rotations, g.scales, g.opacities, colours, camera, g.antialiased)
-        image = blend(tiled, camera.width, camera.height)
-        alpha = image[..., 3]
-        depth = np.where(alpha > 0, image[..., 4] / np.maximum(alpha, 1e-6), 0).astype(np.float32)
-        return Frame(np.ascontiguousarray(image[..., :4]), depth)
+        colour, weighted = blend(tiled, camera.width, camera.height)
+        return Frame(colour, mean_depth(colour, weighted))

@@ -113,12 +113,14 @@ def blend_backward(
     numbers: np.ndarray,
     tiles_x: int,
     tiles_y: int,
-    image: np.ndarray,  # (H, W, 5) what the forward half gave
-    grad: np.ndarray,  # (H, W, 5)
+    colour: np.ndarray,  # (H, W, 4) what the forward half gave
+    weighted: np.ndarray,  # (H, W) likewise
+    d_colour: np.ndarray,  # (H, W, 4) their gradients
+    d_weighted: np.ndarray,  # (H, W)
     sums: np.ndarray,  # (entries, SUMS) out, zero at first
 ) -> None:
     """Walk all tiles; each entry's sums have one writer, so no two threads meet."""
-    height, width = image.shape[0], image.shape[1]
+    height, width = weighted.shape
     for tile in prange(tiles_x * tiles_y):
         left, top = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
         through = np.full(PIXELS, np.float32(-1.0))
@@ -128,9 +130,11 @@ def blend_backward(
             for x in range(min(TILE, width - left)):
                 p = y * TILE + x
                 through[p] = np.float32(1.0)
-                for channel in range(5):
-                    grads[channel, p] = grad[top + y, left + x, channel]
-                    left_over[p] += grads[channel, p] * image[top + y, left + x, channel]
+                for channel in range(4):
+                    grads[channel, p] = d_colour[top + y, left + x, channel]
+                    left_over[p] += grads[channel, p] * colour[top + y, left + x, channel]
+                grads[4, p] = d_weighted[top + y, left + x]
+                left_over[p] += grads[4, p] * weighted[top + y, left + x]
         own, to = splats[starts[tile] : starts[tile + 1]], numbers[starts[tile] : starts[tile + 1]]
         blend_tile_backward(records, boxes, own, to, left, top, through, left_over, grads, sums)
 

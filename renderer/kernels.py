@@ -238,10 +238,11 @@ def blend(
     splats: np.ndarray,
     tiles_x: int,
     tiles_y: int,
-    image: np.ndarray,  # (H, W, 5) out: premultiplied r, g, b, alpha, and the weighted sum of depths
+    colour: np.ndarray,  # (H, W, 4) out: premultiplied r, g, b, alpha
+    weighted: np.ndarray,  # (H, W) out: Σ weight · depth
 ) -> None:
     """Blend all tiles; each is one unit of work."""
-    height, width = image.shape[0], image.shape[1]
+    height, width = weighted.shape
     for tile in prange(tiles_x * tiles_y):
         left, top = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
         through = np.ones(PIXELS, np.float32)
@@ -252,7 +253,7 @@ def blend(
         for y in range(min(TILE, height - top)):
             for x in range(min(TILE, width - left)):
                 p = y * TILE + x
-                out = image[top + y, left + x]
+                out = colour[top + y, left + x]
                 out[0], out[1], out[2] = red[p], green[p], blue[p]
                 out[3] = np.float32(1.0) - abs(through[p])
-                out[4] = depth[p]
+                weighted[top + y, left + x] = depth[p]
