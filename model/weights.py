@@ -51,10 +51,10 @@ CATALOGUE = (
 def data_folder() -> Path:
     """Return the folder for what belongs to the user and is not a setting; it need not exist."""
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "partrm-viewer"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "partrm_viewer"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "partrm-viewer"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "partrm-viewer"
+        return Path.home() / "Library" / "Application Support" / "partrm_viewer"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "partrm_viewer"
 
 
 def embedded(name: str) -> Path:

@@ -1,0 +1,78 @@
+"""What PartRM sees: four pictures on white, each pixel with the ray it looks along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.camera import Camera
+
+SIZE = 256  # px, side of a view in the network
+RADIUS = 2.4  # world units, from camera 0 to the origin
+FOV_Y_DEG = 49.1  # of the rays; PartDrag-4D was rendered at 39.6 degrees and the network trained with the difference
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet
+
+
+def partdrag4d_cameras(size: int = 512) -> list[Camera]:
+    """Return the four views that the released weights know, normalised as they were in training.
+
+    They stand on a circle at azimuths of 0, 32.73, 65.45 and 98.18 degrees (linspace(0, 360, 12) has both ends),
+    and look down by 45 degrees at a point below the circle's centre; the world is tilted with camera 0.
+    """
+    target = np.array([-0.00168855, -0.38998815, 0.00711931])  # Blender's (x, y, z) is our (x, z, -y)
+    cameras = []
+    for azimuth in np.linspace(0, 2 * np.pi, 12)[:4]:
+        position = np.array([1.8735 * np.cos(azimuth), 1.5, -1.8735 * np.sin(azimuth)])
+        backward = (position - target) / np.linalg.norm(position - target)
+        right = np.cross([0.0, 1.0, 0.0], backward)
+        right /= np.linalg.norm(right)
+        pose = np.eye(4)
+        pose[:3] = np.stack([right, np.cross(backward, right), backward, position], axis=1)
+        lens = Camera.orbit(0, 0, 1, FOV_Y_DEG, size, size)
+        cameras.append(replace(lens, T_world_camera=pose))
+    return normalised(cameras)
+
+
+def normalised(cameras: Sequence[Camera], radius: float = RADIUS) -> list[Camera]:
+    """Move cameras into the frame of the first, which then stands at (0, 0, radius) and looks along -z.
+
+    Distances are scaled so that the first keeps its distance to the world's origin, as radius (LGM, PartRM).
+    """
+    poses = [c.T_world_camera.copy() for c in cameras]
+    scale = radius / float(np.linalg.norm(poses[0][:3, 3]))
+    for pose in poses:
+        pose[:3, 3] *= scale
+    forward = np.eye(4)
+    forward[2, 3] = radius
+    T = forward @ np.linalg.inv(poses[0])
+    return [replace(c, T_world_camera=T @ pose) for c, pose in zip(cameras, poses, strict=True)]
+
+
+def rays(camera: Camera, size: int = SIZE, fov_y_deg: float = FOV_Y_DEG) -> Tensor:
+    """Return the Plücker rays of a size x size picture, (6, size, size) float32: moment o x d, unit direction d.
+
+    The camera gives the pose; the lens is PartRM's own (see FOV_Y_DEG).
+    """
+    lens = Camera.orbit(0, 0, 1, fov_y_deg, size, size)
+    points = replace(lens, T_world_camera=camera.T_world_camera).unproject(lens.pixel_grid(), 1.0)
+    direction = points - camera.position
+    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
+    moment = np.cross(np.broadcast_to(camera.position, direction.shape), direction)
+    return torch.from_numpy(np.concatenate([moment, direction], axis=-1).astype(np.float32)).permute(2, 0, 1)
+
+
+def prepare_views(images: Tensor, cameras: Sequence[Camera], size: int = SIZE) -> Tensor:
+    """Build the network's input (1, V, 9, size, size) on the images' device.
+
+    images (V, S, S, 3) float, 0..1, on white; cameras: V, normalised. Colours are reduced without antialiasing
+    (as in training) and normalised with ImageNet's mean.
+    """
+    rgb = F.interpolate(images.float().permute(0, 3, 1, 2), (size, size), mode="bilinear", align_corners=False)
+    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in (MEAN, STD))
+    lines = torch.stack([rays(camera, size) for camera in cameras]).to(images.device)
+    return torch.cat([(rgb - mean) / std, lines], dim=1)[None]
