@@ -36,10 +36,19 @@ class Action:
     icon: str = ""
     enabled: Callable[[Session], bool] = _always
     checkable: bool = False
+    label: str = ""  # beside the icon in the tool bar
 
 
 ACTIONS = (
-    Action("open_image", "&Open image…", "File", "Open a photo of something with moving parts", ("Ctrl+O",), "image"),
+    Action(
+        "open_image",
+        "&Open image…",
+        "File",
+        "Open a photo of something with moving parts",
+        ("Ctrl+O",),
+        "image",
+        label="Open",
+    ),
     Action(
         "open_splat", "Open &splat…", "File", "Look at a .ply, .splat or other splat file", ("Ctrl+Shift+O",), "splat"
     ),
@@ -71,7 +80,17 @@ ACTIONS = (
     Action(
         "remove_state", "Re&move state", "Edit", "Take the shown state out of the list", ("Delete",), "", _has_several
     ),
-    Action("use_pull", "&Pull", "Tools", "Press on a part of the photo and pull it", ("V",), "pull", _has_image, True),
+    Action(
+        "use_pull",
+        "&Pull",
+        "Tools",
+        "Press on a part of the photo and pull it",
+        ("V",),
+        "pull",
+        _has_image,
+        True,
+        "Pull",
+    ),
     Action(
         "use_box",
         "Object &box",
@@ -81,9 +100,19 @@ ACTIONS = (
         "box",
         _has_image,
         True,
+        "Box",
     ),
     Action("cancel", "&Cancel", "Tools", "Stop what is running; close the message", ("Esc",)),
-    Action("input_view", "&Input view", "View", "Look from where the photo was taken", ("H",), "home", _has_state),
+    Action(
+        "input_view",
+        "&Input view",
+        "View",
+        "Look from where the photo was taken",
+        ("H",),
+        "home",
+        _has_state,
+        label="Input view",
+    ),
     Action("focus_part", "&Focus on part", "View", "Turn around the selected part", ("F",), "focus", _has_state),
     Action("next_state", "&Next state", "View", "Show the next state of the list", ("]",), "", _has_several),
     Action("previous_state", "P&revious state", "View", "Show the state before", ("[",), "", _has_several),
@@ -101,6 +130,7 @@ TOOL_BAR = (
     ("undo", "redo"),
     ("use_pull", "use_box"),
     ("input_view", "focus_part", "background"),
+    ("help",),
 )
 
 MOUSE = (

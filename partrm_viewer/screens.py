@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -17,11 +18,15 @@ from model.gaussians import SH_C0, Gaussians
 from model.progress import Progress
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
-from renderer.base import Frame, Renderer, choose
+from renderer.base import Renderer, choose, to_bytes
 
 Colour = tuple[float, float, float]  # 0..1, display space
 HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
 HIGHLIGHT_STRENGTH = 0.38
+SLOW_FRAME_S = 0.035  # where a whole frame takes longer, frames have half the pixels a side while things move
+COARSE = 2
+MOVING_S = 0.25  # things move as long as wishes come at least this often
+REFINE_AFTER_MS = 120
 GL_RENDERER = 0x1F01  # glGetString's name for the device
 SOFTWARE_OPENGL = ("llvmpipe", "softpipe", "swiftshader", "swrast", "gdi generic")
 
@@ -70,6 +75,7 @@ class _Canvas(QWidget):
         if self.image.isNull():
             painter.fillRect(self.rect(), Qt.GlobalColor.white)
         else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.image.width() < self.width())
             painter.drawImage(self.rect(), self.image)
         painter.end()
 
@@ -94,6 +100,12 @@ class CpuScreen:
         self._background: Colour = (1.0, 1.0, 1.0)
         self._drawing = False
         self._stale = False
+        self._asked_at = 0.0  # s
+        self._frame_s = 0.0  # how long the last whole frame took
+        self._refine = QTimer(self._canvas)
+        self._refine.setSingleShot(True)
+        self._refine.setInterval(REFINE_AFTER_MS)
+        self._refine.timeout.connect(lambda: self._request(whole=True))
 
     def set_gaussians(self, gaussians: Gaussians | None) -> None:
         self._gaussians = self._tinted = gaussians
@@ -124,29 +136,35 @@ class CpuScreen:
         return self._canvas.image.copy()
 
     def close(self) -> None:
+        self._refine.stop()
         self._mailbox.close()
         self._jobs.close()
 
-    def _request(self) -> None:
+    def _request(self, whole: bool = False) -> None:
+        now = time.monotonic()
+        moving, self._asked_at = now - self._asked_at < MOVING_S, now
         if self._drawing:
             self._stale = True
         elif self._camera is not None:
             self._drawing, self._stale = True, False
-            job = Job("Drawing", self._render(), self._show, self._fail, preview=True)
-            self._jobs.submit(job)
+            coarse = moving and not whole and self._frame_s > SLOW_FRAME_S
+            render = self._render(COARSE if coarse else 1)
+            self._jobs.submit(Job("Drawing", render, self._show, self._fail, preview=True))
 
-    def _render(self) -> Callable[[Progress], np.ndarray]:
+    def _render(self, coarseness: int) -> Callable[[Progress], tuple[np.ndarray, int, float]]:
         gaussians, splats, T = self._tinted, self._splats, self._T
         camera, background, renderer = self._camera, self._background, self._renderer
         assert camera is not None
+        camera = camera.resized(max(camera.width // coarseness, 1), max(camera.height // coarseness, 1))
 
-        def render(progress: Progress) -> np.ndarray:
+        def render(progress: Progress) -> tuple[np.ndarray, int, float]:
+            start = time.perf_counter()
             if gaussians is None:
-                frame = Frame(*(np.zeros((camera.height, camera.width, *c), np.float32) for c in ((4,), ())))
+                rgb = np.full((camera.height, camera.width, 3), to_bytes(np.array(background)), np.uint8)
             else:
                 moved = gaussians.moved(T, splats) if T is not None and splats is not None else gaussians
-                frame = renderer.render(moved, camera)
-            return frame.on(background)
+                rgb = renderer.render(moved, camera).on(background)
+            return rgb, coarseness, time.perf_counter() - start
 
         return render
 
@@ -154,14 +172,19 @@ class CpuScreen:
         if isinstance(message, Ended):
             message.deliver()
 
-    def _show(self, rgb: np.ndarray) -> None:
+    def _show(self, value: tuple[np.ndarray, int, float]) -> None:
+        rgb, coarseness, seconds = value
         h, w, _ = rgb.shape
-        self._canvas.image = QImage(np.ascontiguousarray(rgb).data, w, h, 3 * w, QImage.Format.Format_RGB888).copy()
+        self._canvas.image = QImage(rgb.data, w, h, 3 * w, QImage.Format.Format_RGB888).copy()
         self._canvas.update()
         self._drawing = False
         self._drawn()
+        if coarseness == 1:
+            self._frame_s = seconds
         if self._stale:
             self._request()
+        elif coarseness > 1:
+            self._refine.start()
 
     def _fail(self, error: PartRMError) -> None:
         self._drawing = False

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QToolBar
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from model.drag import Drag
 from model.errors import FormatError, ImageError, PartRMError
@@ -65,6 +65,7 @@ class Window(QMainWindow):
         self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
         self._help: HelpSheet | None = None
+        self._recent: QMenu
         self._tool: PullTool | BoxTool = self.pull
         self._make_actions()
         self._make_bars()
@@ -362,18 +363,38 @@ class Window(QMainWindow):
                     if spec.name in ("quit", "rename_state", "cancel", "background", "theme_system"):
                         menu.addSeparator()
                     menu.addAction(self.actions_by_name[spec.name])
+                    if spec.name == "open_sample":
+                        self._recent = menu.addMenu("Open &recent")
+                        self._recent.aboutToShow.connect(self._list_recent)
         bar = QToolBar("Tools")
         bar.setMovable(False)
         bar.setIconSize(QSize(20, 20))
         bar.toggleViewAction().setEnabled(False)
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        labels = {spec.name: spec.label for spec in ACTIONS}
         for i, group in enumerate(TOOL_BAR):
-            if i:
+            if i == len(TOOL_BAR) - 1:  # the last group lies at the right end
+                gap = QWidget()
+                gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+                bar.addWidget(gap)
+            elif i:
                 bar.addSeparator()
             for name in group:
-                bar.addAction(self.actions_by_name[name])
+                action = self.actions_by_name[name]
+                bar.addAction(action)
+                button = bar.widgetForAction(action)
+                if labels[name] and isinstance(button, QToolButton):
+                    action.setIconText(labels[name])
+                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.addToolBar(bar)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+
+    def _list_recent(self) -> None:
+        self._recent.clear()
+        for text in self.settings.recent:
+            self._recent.addAction(Path(text).name).triggered.connect(lambda _=False, p=Path(text): self.open(p))
+        if not self.settings.recent:
+            self._recent.addAction("Nothing yet").setEnabled(False)
 
     def _refresh_actions(self) -> None:
         for spec in ACTIONS:

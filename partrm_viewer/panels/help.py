@@ -56,4 +56,5 @@ def _table(groups: dict[str, list[tuple[str, str]]]) -> QWidget:
 def _label(text: str, name: str) -> QLabel:
     label = QLabel(text)
     label.setObjectName(name)
+    label.setIndent(0)
     return label

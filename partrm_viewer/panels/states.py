@@ -22,7 +22,7 @@ from partrm_viewer.theme import LIGHT, Theme
 from partrm_viewer.tools import navigate
 
 THUMB = QSize(104, 78)
-CELL = QSize(THUMB.width() + 12, THUMB.height() + 32)
+CELL = QSize(THUMB.width() + 12, THUMB.height() + 28)
 KEY, DETAIL, PICTURE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
 
 
@@ -39,7 +39,7 @@ class StatesPanel(QListWidget):
         self.setFlow(QListWidget.Flow.LeftToRight)
         self.setWrapping(False)
         self.setSpacing(2)
-        self.setFixedHeight(CELL.height() + 14)
+        self.setFixedHeight(CELL.height() + 6)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -153,7 +153,9 @@ def test_the_part_moves_on_screen(qtbot: QtBot, fake: Any, photo: Path, tmp_path
     qtbot.waitUntil(lambda: window.session.document.shown is not None)
     viewport = window.parts.viewport
     pictures = []
-    part = window.session.document.shown.gaussians.positions[:, 0] < 0
+    shown = window.session.document.shown
+    assert shown is not None
+    part = shown.gaussians.positions[:, 0] < 0
     T = np.eye(4)
     T[2, 3] = 0.4
     for change in (lambda: None, lambda: viewport.set_part(part), lambda: viewport.set_pull(np.zeros(3), T)):

@@ -56,6 +56,10 @@ def inbox() -> Iterator[Inbox]:
     assert not [t for t in threading.enumerate() if t.name == "worker"]
 
 
+def counted(i: int) -> Callable[[Progress], int]:
+    return lambda progress: i
+
+
 def endless(begun: threading.Event) -> Callable[[Progress], None]:
     def run(progress: Progress) -> None:
         begun.set()
@@ -68,14 +72,19 @@ def endless(begun: threading.Event) -> Callable[[Progress], None]:
 
 def test_jobs_run_in_order(inbox: Inbox) -> None:
     for i in range(5):
-        inbox.submit(str(i), lambda progress, i=i: i)
+        inbox.submit(str(i), counted(i))
     inbox.receive(5)
     assert inbox.log == [f"{i} done {i}" for i in range(5)]
 
 
 def test_latest_preview_wins_and_goes_first(inbox: Inbox) -> None:
     begun, gate = threading.Event(), threading.Event()
-    inbox.submit("first", lambda progress: begun.set() or gate.wait(5))
+
+    def first(progress: Progress) -> bool:
+        begun.set()
+        return gate.wait(5)
+
+    inbox.submit("first", first)
     begun.wait(5)
     inbox.submit("user", lambda progress: "u")
     for i in range(4):
