@@ -55,7 +55,7 @@ def tile(
     arrays = [np.ascontiguousarray(a, dtype=np.float32) for a in (means, quats, scales, opacities, colours)]
     with LOCK:
         kernels.project(*arrays, view, lens, antialiased, records, boxes)
-        order = np.argsort(records[:, kernels.DEPTH], kind="stable")
+        order = np.argsort(records[:, kernels.DEPTH])
         tiles_x, tiles_y = -(-camera.width // kernels.TILE), -(-camera.height // kernels.TILE)
         starts, splats, numbers, firsts = kernels.list_by_tile(boxes, order, tiles_x, tiles_y)
     return Tiled(records, boxes, starts, splats, numbers, firsts, tiles_x, tiles_y)
