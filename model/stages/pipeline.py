@@ -14,7 +14,7 @@ from model.drag import Drag
 from model.errors import WeightsError
 from model.network.embedded import Completion, PartNet, Surface
 from model.progress import Progress, silent
-from model.stages.frame import crop_window, photo_camera
+from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
 from model.stages.part import nearest_object_pixel
 from model.stages.predict import EmbeddedPredictor, Rasterize, pull, surface_picture
@@ -47,6 +47,7 @@ class Pipeline:
         image: np.ndarray,  # (H, W, 3 or 4) uint8
         mask: np.ndarray | None = None,  # (H, W) bool, the object, where it is known
         box: tuple[float, float, float, float] | None = None,  # round the object, x0, y0, x1, y1 px
+        fov_deg: float = FOV_DEG,  # of the object's crop
         progress: Progress = silent,
     ) -> State:
         """Turn a photo into a state at rest; raises ImageError where no object is found."""
@@ -57,7 +58,7 @@ class Pipeline:
         segmented = time.perf_counter()
         window = crop_window(mask)
         rgb = np.ascontiguousarray(image[..., :3])
-        views = multiview(rgb, mask, window, self.surface, self.completion, progress=lambda f, what: progress(0.3 + 0.6 * f, what))
+        views = multiview(rgb, mask, window, self.surface, self.completion, fov_deg, lambda f, what: progress(0.3 + 0.6 * f, what))
         seen = time.perf_counter()
         progress(0.9, "Laying splats")
         gaussians = reconstruct(views)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model.network.embedded import SIDE, SIZE, Completion, PartNet, Surface, ray_grid
@@ -119,7 +120,7 @@ def run(
     minutes: float = float("inf"),
     batch: int = 8,
     seed: int = 0,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> Path:
     """Train one network until it has seen `samples`, or for `minutes`; returns the checkpoint's path.
 
@@ -190,3 +191,14 @@ def load_ema(stage: str, out: Path) -> nn.Module:
     net = NETWORKS[stage]()
     net.load_state_dict(saved["ema"])
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def export(stage: str, out: Path, folder: Path) -> Path:
+    """Write a checkpoint's averaged weights as fp16 safetensors, FOLDER/STAGE.safetensors."""
+    saved = torch.load(out / f"{stage}.pt", weights_only=True)
+    path = folder / f"{stage}.safetensors"
+    temporary = path.with_suffix(".tmp")
+    tensors = {k: v.half().contiguous() for k, v in saved["ema"].items()}
+    save_file(tensors, temporary, metadata={"samples": str(saved["seen"]), "seconds": str(round(saved["spent_s"]))})
+    os.replace(temporary, path)
+    return path

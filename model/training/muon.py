@@ -11,15 +11,18 @@ from torch import Tensor
 def orthogonal(g: Tensor) -> Tensor:
     """Bring the singular values of a (rows, columns) matrix near one, by five Newton-Schulz steps."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = g.to(torch.bfloat16)
-    tall = x.shape[0] > x.shape[1]
-    if tall:
-        x = x.T
+    tall = g.shape[0] > g.shape[1]
+    x = g.T if tall else g
     x = x / (x.norm() + 1e-7)
-    for _ in range(5):
-        s = x @ x.T
-        x = a * x + (b * s + c * (s @ s)) @ x
-    return (x.T if tall else x).to(g.dtype)
+    gram = x @ x.T
+    one = torch.eye(len(gram), dtype=x.dtype, device=x.device)
+    total = one
+    for _ in range(5):  # on the small square matrix alone: x itself is multiplied once, at the end
+        step = a * one + b * gram + c * (gram @ gram)
+        total = step @ total
+        gram = step @ gram @ step
+    x = total @ x
+    return x.T if tall else x
 
 
 class Muon(torch.optim.Optimizer):

@@ -1,0 +1,190 @@
+"""The protocol: held-out procedural objects, one click, one drag, eight novel views; no motion and oracle beside.
+
+(A) starts from true source views and depth, (B) from one image. All figures of one object are drawn with the same splats and renderer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.articulation.joint import Joint
+from model.camera import Camera
+from model.drag import Drag
+from model.evaluation.metrics import changed, iou, psnr, ssim
+from model.gaussians import Gaussians
+from model.network.embedded import SIZE
+from model.partdrag4d.procedural import Buffers, Scene, input_cameras, make_scene, novel_cameras, part_points, trace
+from model.stages.frame import crop_window
+from model.stages.pipeline import Pipeline
+from model.stages.reconstruct import reconstruct
+from model.stages.state import Prediction, State, View
+
+Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32 premultiplied
+VIEWS = 8
+PIXELS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One held-out object with one drag, and the true pictures before and after."""
+
+    seed: int
+    scene: Scene
+    image: np.ndarray  # (256, 256, 3) uint8 on white, the input view before
+    mask: np.ndarray  # (256, 256) bool, the object
+    part: np.ndarray  # (256, 256) bool, the true part
+    drag: Drag  # pixels of image
+    motion: Joint
+    amount: float
+    cameras: tuple[Camera, ...]  # the input camera, then 8 novel ones
+    before: np.ndarray  # (9, 256, 256, 3) 0..1 on white
+    after: np.ndarray  # (9, 256, 256, 3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one set of splats scores on one object."""
+
+    psnr_input: float
+    psnr: float  # mean over the novel views
+    ssim: float
+    changed_input: float
+    changed: float
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The scores of one trial: settings A and B, each with no motion, the prediction and the oracle."""
+
+    trial: Trial
+    rows: dict[str, Row]  # "A no motion", "A predicted", "A oracle", "B no motion", ...
+    part_iou: dict[str, float]  # A, B
+    kind_right: dict[str, bool]
+    axis_error_deg: dict[str, float]
+    flow_error: dict[str, float]  # mean over the part's points, as a part of how far they move
+    pictures: dict[str, np.ndarray]  # as rows, (9, 256, 256, 3) float32
+
+
+def trials(count: int, first: int = 0) -> Iterator[Trial]:
+    """Draw held-out objects until `count` have a part that is seen and moves."""
+    seed = first
+    while count > 0:
+        made = trial(seed)
+        seed += 1
+        if made is not None:
+            count -= 1
+            yield made
+
+
+def trial(seed: int) -> Trial | None:
+    """Make one held-out trial; None where the part is hardly seen or hardly moves. Takes the drag of median length of ten."""
+    scene = make_scene(seed, "held-out")
+    a, b = float(scene.amounts[scene.source]), float(scene.amounts[scene.target])
+    rng = np.random.default_rng(seed)
+    camera = scene.camera0.resized(PIXELS, PIXELS)
+    cameras = (camera, *novel_cameras(scene.camera0, PIXELS, VIEWS, rng))
+    before, after = (trace(scene, x, cameras, PIXELS, supersample=2) for x in (a, b))
+    points = part_points(scene, a, b, camera, 10, rng, before)
+    if points is None:
+        return None
+    middle = int(np.argsort(np.linalg.norm(points.end_px - points.start_px, axis=1))[5])
+    start, end = points.start_px[middle], points.end_px[middle]
+    drag = Drag((float(start[0]), float(start[1])), (float(end[0]), float(end[1])))
+    image = (on_white(before)[0] * 255).round().clip(0, 255).astype(np.uint8)
+    return Trial(
+        seed, scene, image, before.alpha[0] > 0.5, before.link[0] == scene.moving, drag,
+        scene.joints[scene.moving - 1], b - a, cameras, on_white(before), on_white(after),
+    )  # fmt: skip
+
+
+def on_white(seen: Buffers) -> np.ndarray:
+    """Put traced views on white, (V, S, S, 3)."""
+    return np.clip(seen.rgb + 1 - seen.alpha[..., None], 0, 1)
+
+
+def true_views(scene: Scene, amount: float, size: int = SIZE) -> tuple[View, ...]:
+    """Trace the four input views as the reconstruct stage takes them."""
+    cameras = input_cameras(scene.camera0, size)
+    seen = trace(scene, amount, cameras, size, supersample=2)
+    straight = seen.rgb / np.maximum(seen.alpha, 0.05)[..., None]
+    depth = np.where(seen.alpha > 0.5, seen.depth, 0)
+    return tuple(View(c, straight[k], depth[k], seen.normal[k]) for k, c in enumerate(cameras))
+
+
+def evaluate(trial: Trial, pipeline: Pipeline, rasterize: Rasterize) -> Result:
+    """Run one trial through both settings."""
+    scene = trial.scene
+    a, b = float(scene.amounts[scene.source]), float(scene.amounts[scene.target])
+    truth = reconstruct(true_views(scene, b), carve=False)
+    crop = scene.camera0.resized(PIXELS, PIXELS)
+    state_a = State(trial.image, trial.mask, crop, crop, reconstruct(true_views(scene, a), carve=False))
+    state_b = pipeline.open(trial.image, trial.mask, fov_deg=crop_fov(trial))
+    cameras_b = tuple(carried(c, trial.cameras[0], state_b.camera) for c in trial.cameras)
+    rows, pictures = {}, {}
+    ious, kinds, angles, flows = {}, {}, {}, {}
+    for name, state, cameras in (("A", state_a, trial.cameras), ("B", state_b, cameras_b)):
+        prediction = pipeline.predict(state, [trial.drag])
+        sets = {"no motion": (state.gaussians, cameras), "predicted": (prediction.state.gaussians, cameras)}
+        for what, (gaussians, views) in (sets | {"oracle": (truth, trial.cameras)}).items():
+            drawn = np.stack([_drawn(rasterize(gaussians, c)) for c in views])
+            rows[f"{name} {what}"] = score(drawn, trial)
+            pictures[f"{name} {what}"] = drawn
+        assert prediction.part is not None
+        ious[name] = iou(prediction.part.mask, trial.part)
+        kinds[name], angles[name], flows[name] = motion_errors(trial, state, prediction, state.camera)
+    return Result(trial, rows, ious, kinds, angles, flows, pictures)
+
+
+def crop_fov(trial: Trial) -> float:
+    """Return the field of view of the object's crop: the lens is given, as the trial protocol says."""
+    side = crop_window(trial.mask)[2]
+    tan = np.tan(np.deg2rad(trial.cameras[0].fov_y_deg) / 2)
+    return float(2 * np.rad2deg(np.arctan(tan * side / PIXELS)))
+
+
+def carried(camera: Camera, true_input: Camera, input_camera: Camera) -> Camera:
+    """Put a camera where it stands relative to the input camera, in the world that was estimated."""
+    T = true_input.T_camera_world @ camera.T_world_camera
+    T[:3, 3] *= np.linalg.norm(input_camera.position) / np.linalg.norm(true_input.position)
+    moved = replace(camera, T_world_camera=input_camera.T_world_camera @ T)
+    if camera is true_input:
+        return replace(moved, fx=input_camera.fx, fy=input_camera.fy, cx=input_camera.cx, cy=input_camera.cy)
+    return moved
+
+
+def _drawn(frame: np.ndarray) -> np.ndarray:
+    return np.clip(frame[..., :3] + 1 - frame[..., 3:], 0, 1)
+
+
+def score(drawn: np.ndarray, trial: Trial) -> Row:
+    """Compare nine drawn pictures (input first) with the truth."""
+    both = [psnr(d, t) for d, t in zip(drawn, trial.after, strict=True)]
+    moved = [changed(p, q) for p, q in zip(trial.before, trial.after, strict=True)]
+    parts = [psnr(d, t, m) for d, t, m in zip(drawn, trial.after, moved, strict=True)]
+    similar = [ssim(d, t) for d, t in zip(drawn[1:], trial.after[1:], strict=True)]
+    return Row(both[0], float(np.mean(both[1:])), float(np.mean(similar)), parts[0], float(np.nanmean(parts[1:])))
+
+
+def motion_errors(trial: Trial, state: State, prediction: Prediction, camera: Camera) -> tuple[bool, float, float]:
+    """Compare the predicted motion with the true one, in the input camera's axes."""
+    assert prediction.motion is not None
+    joint = prediction.motion.joint
+    kind = joint.kind == trial.motion.kind
+    to_camera = camera.T_world_camera[:3, :3].T
+    true_axis = trial.cameras[0].T_world_camera[:3, :3].T @ trial.motion.axis
+    angle = float(np.degrees(np.arccos(min(1.0, abs(float((to_camera @ joint.axis) @ true_axis))))))
+    scale = np.linalg.norm(camera.position) / np.linalg.norm(trial.cameras[0].position)
+    seen = true_views(trial.scene, float(trial.scene.amounts[trial.scene.source]))[0]
+    inside = trial.part[::2, ::2] & (seen.depth > 0)
+    points = seen.camera.unproject(seen.camera.pixel_grid()[inside], seen.depth[inside])
+    T = trial.motion.transform(trial.amount)
+    to = trial.cameras[0].T_camera_world
+    true_flow = (points @ T[:3, :3].T + T[:3, 3] - points) @ to[:3, :3].T * scale
+    guess = (points @ to[:3, :3].T + to[:3, 3]) * scale @ camera.T_world_camera[:3, :3].T + camera.position
+    G = prediction.motion.T
+    flow = (guess @ G[:3, :3].T + G[:3, 3] - guess) @ camera.T_world_camera[:3, :3]
+    error = np.linalg.norm(flow - true_flow, axis=1).mean() / max(np.linalg.norm(true_flow, axis=1).mean(), 1e-6)
+    return kind, angle, float(error)
