@@ -16,6 +16,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SAMPLE := resources/samples/cabinet
 
+LINT = $(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
 SYSTEM_APP := libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 \
   libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libdbus-1-3 \
   libfontconfig1 libglib2.0-0
@@ -39,18 +41,17 @@ test: $(VENV)/.test system-app system-test  ## set up what tests need, then lint
 	  echo; echo "== $$name"
 	  "$$@" 2>&1 </dev/null | tee out/test/$$name.txt || failed="$$failed $$name"
 	}
-	tier 0-lint $(MAKE) lint
+	tier 0-lint bash -c '$(LINT)'
 	tier 1-plain $(PY) -m pytest -q -m "not gl and not app"
 	tier 2-gl env -u DISPLAY -u WAYLAND_DISPLAY EGL_PLATFORM=surfaceless $(PY) -m pytest -q -m gl
-	tier 3-app xvfb-run -a -s "-screen 0 1280x800x24" $(PY) -m pytest -q -m app
+	if command -v xvfb-run >/dev/null; then screen=(xvfb-run -a -s "-screen 0 1280x800x24"); else screen=(env); fi
+	tier 3-app "$${screen[@]}" $(PY) -m pytest -q -m app
 	echo; echo "== summary"
-	for log in out/test/*.txt; do printf '%-9s %s\n' "$$(basename $$log .txt)" "$$(grep -v '^make' $$log | tail -n 1)"; done
+	for log in out/test/*.txt; do printf '%-9s %s\n' "$$(basename $$log .txt)" "$$(tail -n 1 $$log)"; done
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi
 
 lint: $(VENV)/.test  ## ruff (lint and format) and mypy
-	@$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) -m mypy
+	@$(LINT)
 
 bench: $(VENV)/.app system-app  ## time each stage of the main job on the sample
 	@$(PY) main.py predict $(SAMPLE).json -o out/bench.ply --input-view out/bench.png --report out/bench.json
