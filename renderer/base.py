@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +14,9 @@ import numpy as np
 from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians
+
+CUDA_PACKAGES = ("diff_gaussian_rasterization", "gsplat")
+CUDA_HINT = "Install gsplat (or build diff-gaussian-rasterization) on a computer with an NVIDIA GPU, or use gl or cpu."
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +68,8 @@ def choose(name: str = "auto") -> tuple[Renderer, str]:
     """Return a renderer and the reason for the choice.
 
     "auto" takes the first of cuda, gl and cpu that runs here, except OpenGL done in software, which cpu outruns.
-    A renderer asked for by name that cannot run raises RendererError with the reason.
+    A renderer asked for by name that cannot run raises RendererError with the reason. OpenGL without a window binds the
+    process to it: a process that will open a window asks for "cpu" or "cuda".
     """
     if name not in ("auto", *_BUILDERS):
         raise RendererError(f"There is no renderer called “{name}”.", f"Choose one of auto, {', '.join(_BUILDERS)}.")
@@ -78,6 +84,7 @@ def choose(name: str = "auto") -> tuple[Renderer, str]:
             continue
         if getattr(renderer, "software", False):
             refused.append(f"{candidate}: done in software here, slower than cpu")
+            _close(renderer)
         else:
             return renderer, "; ".join([f"{candidate}: the fastest that runs here", *refused])
     raise RendererError("No renderer runs on this computer.", "; ".join(refused))
@@ -88,18 +95,29 @@ def _probe_one(name: str) -> str:
         renderer = _BUILDERS[name]()
     except RendererError as error:
         return f"no: {error.title} {error.hint}"
+    _close(renderer)
     return f"ok: {getattr(renderer, 'device', name)}"
 
 
-def _build(module: str, cls: str) -> Renderer:
-    from importlib import import_module
+def _close(renderer: Renderer) -> None:
+    if hasattr(renderer, "close"):
+        renderer.close()
 
+
+def _build_cuda() -> Renderer:
+    # Looked for before torch is imported, which takes seconds and would tell most computers the same.
+    if not any(find_spec(package) for package in CUDA_PACKAGES):
+        raise RendererError(f"Neither {' nor '.join(CUDA_PACKAGES)} is installed.", CUDA_HINT)
+    return _build("cuda", "CudaRenderer")
+
+
+def _build(module: str, cls: str) -> Renderer:
     renderer: Renderer = getattr(import_module(f"renderer.{module}"), cls)()
     return renderer
 
 
 _BUILDERS: dict[str, Callable[[], Renderer]] = {
-    "cuda": partial(_build, "cuda", "CudaRenderer"),
+    "cuda": _build_cuda,
     "gl": partial(_build, "gl", "GlRenderer"),
     "cpu": partial(_build, "cpu", "CpuRenderer"),
 }

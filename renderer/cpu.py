@@ -70,6 +70,13 @@ def blend(tiled: Tiled, width: int, height: int) -> tuple[np.ndarray, np.ndarray
     return colour, weighted
 
 
+def warm_up() -> None:
+    """Compile what rendering needs, some five seconds the first time on a computer; kept on disk from then on."""
+    turn = np.array([[1.0, 0.0, 0.0, 0.0]])
+    one = Gaussians.from_colours(np.zeros((1, 3)), turn, np.full((1, 3), 0.1), np.ones(1), np.ones((1, 3)))
+    CpuRenderer().render(one, Camera.orbit(0, 0, 2, 45, 16, 16))
+
+
 class CpuRenderer:
     """The renderer that runs everywhere; also what the others are checked against."""
 

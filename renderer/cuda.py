@@ -12,23 +12,21 @@ import torch
 from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians
-from renderer.base import Frame
+from renderer.base import CUDA_HINT, CUDA_PACKAGES, Frame
 
 NEAR = 0.01  # world units, as renderer/kernels.py
 WORLD = 20.0  # diff-gaussian-rasterization culls before 0.2: we hand it a world 20 times as large, culled before 0.01
-HINT = "Install gsplat (or build diff-gaussian-rasterization) on a computer with an NVIDIA GPU, or use gl or cpu."
-PACKAGES = ("diff_gaussian_rasterization", "gsplat")
 
 
 def why_not() -> str:
     """Say why this computer cannot render with CUDA; empty where it can."""
     if not torch.cuda.is_available():
         return "PyTorch finds no CUDA device."
-    return "" if _package() is not None else f"Neither {' nor '.join(PACKAGES)} can be imported."
+    return "" if _package() is not None else f"Neither {' nor '.join(CUDA_PACKAGES)} can be imported."
 
 
 def _package() -> ModuleType | None:
-    for name in PACKAGES:
+    for name in CUDA_PACKAGES:
         try:
             return import_module(name)
         except (ImportError, OSError):  # OSError: a compiled part that does not fit this driver
@@ -44,7 +42,7 @@ class CudaRenderer:
     def __init__(self, device: str = "cuda", package: ModuleType | None = None) -> None:
         package = package or _package()
         if package is None or (device == "cuda" and not torch.cuda.is_available()):
-            raise RendererError(f"CUDA cannot be used: {why_not()}", HINT)
+            raise RendererError(f"CUDA cannot be used: {why_not()}", CUDA_HINT)
         self._device = torch.device(device)
         self._package = package
         self.device = f"{torch.cuda.get_device_name() if device == 'cuda' else device} ({package.__name__})"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from model.camera import Camera
 from renderer.autograd import rasterize
 from renderer.cpu import CpuRenderer
 from renderer.kernels import exp_negative
@@ -33,6 +34,13 @@ def test_tiles_draw_what_the_dense_renderer_draws(degree: int, antialiased: bool
     assert np.abs(frame.depth - mean_depth)[image[..., 3] > 0.05].max() < 2e-2
 
 
+def test_splats_far_outside_the_picture_and_close_to_the_eye_are_drawn_right() -> None:
+    camera = Camera.orbit(25, 15, 0.45, 60, 60, 45)
+    gaussians = random_splats(200)
+    image, _ = render_dense(gaussians, camera)
+    assert np.abs(CpuRenderer().render(gaussians, camera).colour - image).mean() < 2e-5
+
+
 def test_nothing_in_view_is_an_empty_frame() -> None:
     frame = CpuRenderer().render(random_splats(0), CAMERA)
     assert frame.colour.shape == (CAMERA.height, CAMERA.width, 4) and not frame.colour.any() and not frame.depth.any()
@@ -56,11 +64,12 @@ def test_the_polynomial_is_exp() -> None:
 
 
 @pytest.mark.parametrize("antialiased", [False, True])
-def test_gradients_are_those_of_the_dense_renderer(antialiased: bool) -> None:
+@pytest.mark.parametrize("distance", [2.2, 0.6], ids=["outside", "amidst"])
+def test_gradients_are_those_of_the_dense_renderer(antialiased: bool, distance: float) -> None:
     """Compare with central differences of the float64 picture along random directions, one input at a time."""
     rng = np.random.default_rng(3)
     g = replace(random_splats(25, seed=4), antialiased=antialiased)
-    small = CAMERA.resized(40, 30)
+    small = Camera.orbit(25, 15, distance, 45, 40, 30)
     weight = rng.standard_normal((small.height, small.width, 5))
     fields = ["positions", "rotations", "scales", "opacities"]
 
