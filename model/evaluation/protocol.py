@@ -15,9 +15,9 @@ from model.camera import Camera
 from model.drag import Drag
 from model.evaluation.metrics import changed, iou, psnr, ssim
 from model.gaussians import Gaussians
-from model.network.embedded import SIZE
 from model.partdrag4d.procedural import Buffers, Scene, input_cameras, make_scene, novel_cameras, part_points, trace
 from model.stages.frame import crop_window
+from model.stages.multiview import FINE
 from model.stages.pipeline import Pipeline
 from model.stages.reconstruct import reconstruct
 from model.stages.state import Prediction, State, View
@@ -105,13 +105,13 @@ def on_white(seen: Buffers) -> np.ndarray:
     return np.clip(seen.rgb + 1 - seen.alpha[..., None], 0, 1)
 
 
-def true_views(scene: Scene, amount: float, size: int = SIZE) -> tuple[View, ...]:
+def true_views(scene: Scene, amount: float, size: int = FINE) -> tuple[View, ...]:
     """Trace the four input views as the reconstruct stage takes them."""
     cameras = input_cameras(scene.camera0, size)
-    seen = trace(scene, amount, cameras, size, supersample=2)
-    straight = seen.rgb / np.maximum(seen.alpha, 0.05)[..., None]
-    depth = np.where(seen.alpha > 0.5, seen.depth, 0)
-    return tuple(View(c, straight[k], depth[k], seen.normal[k]) for k, c in enumerate(cameras))
+    smooth = trace(scene, amount, cameras, size, supersample=2)
+    seen = trace(scene, amount, cameras, size)  # its rays go through the pixels' centres
+    straight = np.where(smooth.alpha[..., None] > 0.3, smooth.rgb / np.maximum(smooth.alpha, 0.05)[..., None], seen.rgb)
+    return tuple(View(c, straight[k], seen.depth[k], seen.normal[k]) for k, c in enumerate(cameras))
 
 
 def evaluate(trial: Trial, pipeline: Pipeline, rasterize: Rasterize) -> Result:
@@ -178,7 +178,7 @@ def motion_errors(trial: Trial, state: State, prediction: Prediction, camera: Ca
     angle = float(np.degrees(np.arccos(min(1.0, abs(float((to_camera @ joint.axis) @ true_axis))))))
     scale = np.linalg.norm(camera.position) / np.linalg.norm(trial.cameras[0].position)
     seen = true_views(trial.scene, float(trial.scene.amounts[trial.scene.source]))[0]
-    inside = trial.part[::2, ::2] & (seen.depth > 0)
+    inside = trial.part & (seen.depth > 0)
     points = seen.camera.unproject(seen.camera.pixel_grid()[inside], seen.depth[inside])
     T = trial.motion.transform(trial.amount)
     to = trial.cameras[0].T_camera_world

@@ -7,10 +7,10 @@ import numpy as np
 from model.gaussians import Gaussians, concatenate, quaternion_from_matrix
 from model.stages.state import View
 
-OPACITY = 0.98
+OPACITY = 0.99
 THIN = 0.15  # a disc's thickness, as a part of its radius
-STEEPEST = 0.3  # discs of surfaces seen at a flatter angle are not stretched any further
-FOOTPRINT = (0.6, 0.5)  # radius in pixels: the input view, which holds the detail; the other views
+STEEPEST = 0.5  # discs of surfaces seen at a flatter angle are not stretched any further
+FOOTPRINT = (0.5, 0.5)  # radius in pixels: the input view, which holds the detail; the other views
 NEAR = 0.03  # world units in which two views' surfaces count as one
 CLEAR = 0.25  # the input view shows a surface well if it is inclined by more than this cosine
 

@@ -21,13 +21,15 @@ FIRST_SEED = 1_000_000  # training counts up from here; seeds below are for look
 
 def view0(scene: Scene, amount: float) -> Example:
     """Trace the input view as the networks see it: rgb on black, coverage, depth offset, camera-axes normals."""
-    seen = trace(scene, amount, (scene.camera0.resized(SIZE, SIZE),), SIZE, supersample=2)
+    camera = (scene.camera0.resized(SIZE, SIZE),)
+    smooth = trace(scene, amount, camera, SIZE, supersample=2)
+    seen = trace(scene, amount, camera, SIZE)  # its rays go through the pixels' centres
     R = scene.camera0.T_world_camera[:3, :3]
     d = np.linalg.norm(scene.camera0.position)
     there = seen.depth[0] > 0
     return {
-        "rgb": seen.rgb[0].transpose(2, 0, 1),
-        "alpha": seen.alpha[0],
+        "rgb": smooth.rgb[0].transpose(2, 0, 1),
+        "alpha": smooth.alpha[0],
         "there": there,
         "depth": np.where(there, seen.depth[0] - d, 0).astype(np.float32),
         "normal": (seen.normal[0] @ R).transpose(2, 0, 1).astype(np.float32),
