@@ -74,7 +74,6 @@ class Layout:
 
         self.status = Elided("status")
         self.progress = QProgressBar()
-        self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setFixedWidth(160)
         self.progress_text = QLabel()
@@ -90,10 +89,11 @@ class Layout:
         self.show_progress(None)
 
     def show_progress(self, fraction: float | None, what: str = "") -> None:
-        """Show how far the running job is; None hides the bar."""
+        """Show how far the running job is; 0 means that nobody knows yet, None hides the bar."""
         for widget in (self.progress, self.progress_text, self.cancel):
             widget.setVisible(fraction is not None)
         if fraction is not None:
+            self.progress.setRange(0, 1000 if fraction > 0 else 0)
             self.progress.setValue(round(1000 * fraction))
             self.progress_text.setText(what)
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QPaintEvent
+from PySide6.QtCore import QPoint, QRect, Qt, QTimer
+from PySide6.QtGui import QColor, QImage, QOffscreenSurface, QOpenGLContext, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from model.camera import Camera
@@ -25,7 +25,7 @@ HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
 HIGHLIGHT_STRENGTH = 0.38
 SLOW_FRAME_S = 0.035  # where a whole frame takes longer, frames have half the pixels a side while things move
 COARSE = 2
-MOVING_S = 0.25  # things move as long as wishes come at least this often
+MOVING_S = 0.25  # things move as long as frames follow each other at least this often
 REFINE_AFTER_MS = 120
 GL_RENDERER = 0x1F01  # glGetString's name for the device
 SOFTWARE_OPENGL = ("llvmpipe", "softpipe", "swiftshader", "swrast", "gdi generic")
@@ -36,6 +36,7 @@ class Screen(Protocol):
 
     widget: QWidget
     name: str  # what the status bar calls it
+    why: str  # why it is this one
 
     def set_gaussians(self, gaussians: Gaussians | None) -> None:
         """Show these; part and motion are forgotten."""
@@ -68,15 +69,19 @@ class _Canvas(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.image = QImage()
+        self.background = QColor("white")
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        if self.image.isNull():
-            painter.fillRect(self.rect(), Qt.GlobalColor.white)
+        target = QRect(QPoint(0, 0), self.image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio))
+        target.moveCenter(self.rect().center())
+        if abs(target.width() - self.width()) <= COARSE and abs(target.height() - self.height()) <= COARSE:
+            target = self.rect()  # half a frame may be rounded
         else:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.image.width() < self.width())
-            painter.drawImage(self.rect(), self.image)
+            painter.fillRect(self.rect(), self.background)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.image.width() < self.width())
+        painter.drawImage(target, self.image)
         painter.end()
 
 
@@ -85,6 +90,7 @@ class CpuScreen:
 
     def __init__(self, renderer: Renderer, drawn: Callable[[], None], failed: Callable[[PartRMError], None]) -> None:
         self.name = "CPU renderer"
+        self.why = ""
         self._renderer = renderer
         self._drawn = drawn
         self._failed = failed
@@ -100,12 +106,11 @@ class CpuScreen:
         self._background: Colour = (1.0, 1.0, 1.0)
         self._drawing = False
         self._stale = False
-        self._asked_at = 0.0  # s
+        self._drawn_at = 0.0  # s
         self._frame_s = 0.0  # how long the last whole frame took
-        self._refine = QTimer(self._canvas)
-        self._refine.setSingleShot(True)
-        self._refine.setInterval(REFINE_AFTER_MS)
-        self._refine.timeout.connect(lambda: self._request(whole=True))
+        self._soon = self._timer(0, self._begin)  # wishes of one moment become one frame
+        self._refine = self._timer(REFINE_AFTER_MS, lambda: self._begin(whole=True))
+        self._jobs.submit(Job("Drawing", lambda progress: _warm_up(renderer), lambda _: None, failed))
 
     def set_gaussians(self, gaussians: Gaussians | None) -> None:
         self._gaussians = self._tinted = gaussians
@@ -130,26 +135,37 @@ class CpuScreen:
 
     def look(self, camera: Camera, background: Colour) -> None:
         self._camera, self._background = camera, background
+        self._canvas.background = QColor.fromRgbF(*background)
         self._request()
 
     def picture(self) -> QImage:
         return self._canvas.image.copy()
 
     def close(self) -> None:
+        self._soon.stop()
         self._refine.stop()
         self._mailbox.close()
         self._jobs.close()
 
-    def _request(self, whole: bool = False) -> None:
-        now = time.monotonic()
-        moving, self._asked_at = now - self._asked_at < MOVING_S, now
-        if self._drawing:
-            self._stale = True
-        elif self._camera is not None:
-            self._drawing, self._stale = True, False
-            coarse = moving and not whole and self._frame_s > SLOW_FRAME_S
-            render = self._render(COARSE if coarse else 1)
-            self._jobs.submit(Job("Drawing", render, self._show, self._fail, preview=True))
+    def _timer(self, after_ms: int, does: Callable[[], None]) -> QTimer:
+        timer = QTimer(self._canvas)
+        timer.setSingleShot(True)
+        timer.setInterval(after_ms)
+        timer.timeout.connect(does)
+        return timer
+
+    def _request(self) -> None:
+        self._stale = True
+        if not self._drawing:
+            self._soon.start()
+
+    def _begin(self, whole: bool = False) -> None:
+        if self._drawing or self._camera is None:
+            return
+        moving = time.monotonic() - self._drawn_at < MOVING_S
+        coarse = moving and not whole and self._frame_s > SLOW_FRAME_S
+        self._drawing, self._stale = True, False
+        self._jobs.submit(Job("Drawing", self._render(COARSE if coarse else 1), self._show, self._fail))
 
     def _render(self, coarseness: int) -> Callable[[Progress], tuple[np.ndarray, int, float]]:
         gaussians, splats, T = self._tinted, self._splats, self._T
@@ -178,11 +194,12 @@ class CpuScreen:
         self._canvas.image = QImage(rgb.data, w, h, 3 * w, QImage.Format.Format_RGB888).copy()
         self._canvas.update()
         self._drawing = False
+        self._drawn_at = time.monotonic()
         self._drawn()
         if coarseness == 1:
             self._frame_s = seconds
         if self._stale:
-            self._request()
+            self._begin()
         elif coarseness > 1:
             self._refine.start()
 
@@ -191,13 +208,21 @@ class CpuScreen:
         self._failed(error)
 
 
+def _warm_up(renderer: Renderer) -> None:
+    """Let a renderer compile and start its threads before the first photo is there."""
+    one = np.ones((1, 3), np.float32)
+    renderer.render(
+        Gaussians.from_colours(0 * one, np.eye(1, 4), one, one[0, :1], one), Camera.orbit(0, 0, 9, 40, 32, 32)
+    )
+
+
 class GlScreen:
     """Frames drawn by OpenGL in a vispy canvas inside the window. Raises RendererError where there is no OpenGL 3.3."""
 
     name = "OpenGL"
 
     def __init__(self, drawn: Callable[[], None], failed: Callable[[PartRMError], None]) -> None:
-        opengl_device()
+        self.why = f"Drawn by {opengl_device()}"
         import vispy  # late, as the next two: a computer without OpenGL must get a window all the same
 
         vispy.use(app="pyside6", gl="gl+")
@@ -288,16 +313,20 @@ def open_screen(
 ) -> tuple[Screen, PartRMError | None]:
     """Return the screen for a renderer's name (auto, gl, cpu, cuda), and why it is not the one that was wished for."""
     refused: PartRMError | None = None
+    why = "Asked for"
     if wish in ("auto", "gl"):
         try:
             # OpenGL that is emulated on the processor is three times slower than the renderer written for it.
-            if wish == "gl" or not any(name in opengl_device().lower() for name in SOFTWARE_OPENGL):
+            device = opengl_device()
+            if wish == "gl" or not any(name in device.lower() for name in SOFTWARE_OPENGL):
                 return GlScreen(drawn, failed), None
+            why = f"OpenGL is emulated on the processor here ({device}); this is faster"
         except RendererError as error:
-            refused = error
+            refused, why = error, error.title
         wish = "cpu"
     renderer, _ = choose(wish)
     screen = CpuScreen(renderer, drawn, failed)
+    screen.why = why
     if renderer.name != "cpu":
         screen.name = f"{renderer.name} renderer"
     return screen, refused

@@ -40,22 +40,26 @@ def main(argv: list[str] | None = None) -> int:
     try:
         image, drag = _job(options.image, options.drag)
         with tempfile.TemporaryDirectory() as folder:
-            take(options.out, image, drag, options.theme, options.moment, options.renderer, Path(folder) / "settings")
+            settings = Path(folder) / "settings.json"
+            take(options.out, image, drag, options.theme, options.moment, options.renderer, settings, _pipeline)
     except PartRMError as error:
         print(error.title, error.hint, sep="\n", file=sys.stderr)
         return 2
     return 0
 
 
-def take(out: Path, image: Path, drag: Drag, theme: str, moment: str, renderer: str, settings: Path) -> None:
+def take(
+    out: Path,
+    image: Path,
+    drag: Drag,
+    theme: str,
+    moment: str,
+    renderer: str,
+    settings: Path,
+    make_predictor: Callable[[], Predictor],
+) -> None:
     """Open an image, press, pull, let go, wait for the prediction, save the window. Raises PartRMError."""
-    from model.stages.pipeline import Pipeline
-
     app = application()
-
-    def make_predictor() -> Predictor:
-        return Pipeline()
-
     window = Window(make_predictor, renderer, settings)
     (window.theme_light if theme == "light" else window.theme_dark)()
     window.resize(*SIZE)
@@ -81,6 +85,12 @@ def take(out: Path, image: Path, drag: Drag, theme: str, moment: str, renderer: 
             raise PartRMError(f"{out} could not be written.", "Choose a folder that you may write to, and .png.")
     finally:
         window.close()
+
+
+def _pipeline() -> Predictor:
+    from model.stages.pipeline import Pipeline
+
+    return Pipeline()
 
 
 def _job(image: Path | None, drag: str | None) -> tuple[Path, Drag]:

@@ -446,8 +446,8 @@ class Window(QMainWindow):
 
     def _screen_changed(self, error: PartRMError | None) -> None:
         self.parts.renderer.setText(self.parts.viewport.screen_.name)
+        self.parts.renderer.setToolTip(self.parts.viewport.screen_.why)
         if error is not None:
-            self.parts.renderer.setToolTip(error.title)
             self.tell(error, "screen")
 
     def _restore_geometry(self) -> None:

@@ -51,12 +51,12 @@ class PhotoPanel(pg.GraphicsView):
         self.setCursor(Qt.CursorShape.CrossCursor if tool.name == "box" else Qt.CursorShape.PointingHandCursor)
 
     def set_image(self, image: np.ndarray | None) -> None:
-        """Show an (H, W, 3 or 4) uint8 image; another size than before is fitted to the panel."""
+        """Show an (H, W, 3 or 4) uint8 image, on white; another size than before is fitted to the panel."""
         shape = None if image is None else (image.shape[0], image.shape[1])
         if image is None:
             self._image.clear()
         else:
-            _put(self._image, image)
+            _put(self._image, image, on_white=True)
         if shape != self._shape:
             self._shape = shape
             self.fit()
@@ -159,9 +159,13 @@ class PhotoPanel(pg.GraphicsView):
         return self.widget_from_image(self._drag.start_px), self.widget_from_image(self._drag.end_px)
 
 
-def _put(item: pg.ImageItem, image: np.ndarray) -> None:
+def _put(item: pg.ImageItem, image: np.ndarray, on_white: bool = False) -> None:
     step = max(1, max(image.shape[:2]) // SHOWN_PX)
-    item.setImage(np.ascontiguousarray(image[::step, ::step]), autoLevels=False, levels=(0, 255))
+    shown = np.ascontiguousarray(image[::step, ::step])
+    if on_white and shown.shape[2] == 4:
+        alpha = shown[..., 3:].astype(np.uint16)
+        shown = ((shown[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    item.setImage(shown, autoLevels=False, levels=(0, 255))
     item.setRect(QRectF(0, 0, image.shape[1], image.shape[0]))
 
 

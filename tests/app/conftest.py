@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -210,18 +211,34 @@ class Driver:
         self.qtbot.waitUntil(condition, timeout=10_000)
 
 
+MakeWindow = Callable[..., Window]
+
+
 @pytest.fixture
-def driver(qtbot: QtBot, fake: FakePipeline, tmp_path: Path) -> Iterator[Driver]:
-    """Open the real window, empty, drawn by the CPU renderer; close it after the test."""
-    window = Window(lambda: fake, "cpu", tmp_path / "settings.json")
-    window.show()
-    qtbot.waitExposed(window)
-    yield Driver(window, qtbot)
+def make_window(qtbot: QtBot, fake: FakePipeline, tmp_path: Path) -> Iterator[MakeWindow]:
+    """Return a function that opens the real window, empty; all are closed after the test."""
+    windows = []
+
+    def make(renderer: str = "cpu", make_predictor: Callable[[], Any] = lambda: fake) -> Window:
+        window = Window(make_predictor, renderer, tmp_path / "settings.json")
+        windows.append(window)
+        window.show()
+        qtbot.waitExposed(window)
+        return window
+
+    yield make
     fake.wait.set()
-    if window.isVisible():
-        window.close()
-    window.deleteLater()
+    for window in windows:
+        if window.isVisible():
+            window.close()
+        window.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def driver(make_window: MakeWindow, qtbot: QtBot) -> Driver:
+    """Open the real window, drawn by the CPU renderer."""
+    return Driver(make_window(), qtbot)
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from model.drag import Drag
 from model.errors import RendererError, WeightsError
 from model.formats import ply
-from partrm_viewer import screens
+from partrm_viewer import screens, screenshot
 from partrm_viewer.actions import ACTIONS
 from partrm_viewer.window import Window
 
@@ -105,16 +106,14 @@ def test_a_splat_that_cannot_be_saved_tells_why(driver: Any, photo: Path, tmp_pa
     driver.wait(lambda: driver.window.parts.messages.title != "")
 
 
-def test_weights_that_fail_leave_the_window_up(qtbot: QtBot, photo: Path, tmp_path: Path) -> None:
+def test_weights_that_fail_leave_the_window_up(make_window: Any, qtbot: QtBot, photo: Path) -> None:
     def refuse() -> Any:
         raise WeightsError("The weights are damaged.", "Fetch them again.")
 
-    window = Window(refuse, "cpu", tmp_path / "settings.json")
-    window.show()
+    window = make_window(make_predictor=refuse)
     window.open(photo)
     qtbot.waitUntil(lambda: window.parts.messages.title == "The weights are damaged.")
     assert window.session.document.image is not None
-    window.close()
 
 
 def test_a_mistake_of_ours_is_told_and_the_worker_lives(driver: Any, photo: Path, fake: Any, caplog: Any) -> None:
@@ -128,48 +127,68 @@ def test_a_mistake_of_ours_is_told_and_the_worker_lives(driver: Any, photo: Path
     driver.pull_and_wait()
 
 
-def test_no_opengl_falls_back_to_cpu(qtbot: QtBot, fake: Any, photo: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_no_opengl_falls_back_to_cpu(make_window: Any, qtbot: QtBot, photo: Path, monkeypatch: Any) -> None:
     def refuse() -> str:
         raise RendererError("This computer gives no OpenGL context.", "The CPU renderer takes over.")
 
     monkeypatch.setattr(screens, "opengl_device", refuse)
-    window = Window(lambda: fake, "auto", tmp_path / "settings.json")
-    window.show()
-    qtbot.waitUntil(lambda: window.parts.messages.title != "")
+    window = make_window("auto")
+    assert window.parts.messages.title == "This computer gives no OpenGL context."
     assert window.parts.renderer.text() == "CPU renderer"
     window.open(photo)
     qtbot.waitUntil(lambda: window.session.document.shown is not None)
-    qtbot.waitSignal(window.parts.viewport.drawn)
-    window.close()
+    with qtbot.waitSignal(window.parts.viewport.drawn):
+        window.focus_part()
+
+
+def test_opengl_that_breaks_while_drawing_falls_back_to_cpu(
+    make_window: Any, qtbot: QtBot, photo: Path, monkeypatch: Any
+) -> None:
+    window = make_window("gl")
+    window.open(photo)
+    qtbot.waitUntil(lambda: window.session.document.shown is not None)
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("the shader did not compile\nline 1")
+
+    monkeypatch.setattr("renderer.gl.SplatLayer.draw", refuse)
+    window.focus_part()
+    qtbot.waitUntil(lambda: window.parts.renderer.text() == "CPU renderer")
+    assert window.parts.messages.title == "OpenGL failed: the shader did not compile"
+    with qtbot.waitSignal(window.parts.viewport.drawn):
+        window.input_view()
+
+
+def pixels(window: Window) -> np.ndarray:
+    """Return the 3D view's bytes."""
+    image = window.parts.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine()).astype(int)
 
 
 @pytest.mark.parametrize("renderer", ["gl", "cpu"])
-def test_the_part_moves_on_screen(qtbot: QtBot, fake: Any, photo: Path, tmp_path: Path, renderer: str) -> None:
+def test_the_part_moves_on_screen(make_window: Any, qtbot: QtBot, fake: Any, photo: Path, renderer: str) -> None:
     fake.splats = 3000
-    window = Window(lambda: fake, renderer, tmp_path / "settings.json")
-    window.show()
-    qtbot.waitExposed(window)
+    window = make_window(renderer)
     window.open(photo)
     qtbot.waitUntil(lambda: window.session.document.shown is not None)
     viewport = window.parts.viewport
-    pictures = []
-    shown = window.session.document.shown
-    assert shown is not None
-    part = shown.gaussians.positions[:, 0] < 0
+    part = window.session.document.shown.gaussians.positions[:, 0] < 0
     T = np.eye(4)
     T[2, 3] = 0.4
-    for change in (lambda: None, lambda: viewport.set_part(part), lambda: viewport.set_pull(np.zeros(3), T)):
-        with qtbot.waitSignal(viewport.drawn, timeout=20_000):
-            change()
-            viewport.set_background("white")
-        qtbot.wait(150)
-        image = viewport.picture().convertToFormat(viewport.picture().Format.Format_RGB888)
-        pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-        pictures.append(pixels.astype(int))
-    assert (pictures[0] < 250).mean() > 0.05
-    assert abs(pictures[1] - pictures[0]).mean() > 0.3
-    assert abs(pictures[2] - pictures[1]).mean() > 0.3
-    window.close()
+
+    def differs(before: np.ndarray) -> bool:
+        now = pixels(window)
+        return now.shape == before.shape and bool(abs(now - before).mean() > 0.3)
+
+    qtbot.waitUntil(lambda: pixels(window).size > 0 and (pixels(window) < 250).mean() > 0.05, timeout=20_000)
+    qtbot.wait(300)  # the frame after the last layout
+    still = pixels(window)
+    viewport.set_part(part)
+    qtbot.waitUntil(lambda: differs(still))
+    qtbot.wait(300)
+    lit = pixels(window)
+    viewport.set_pull(np.zeros(3), T)
+    qtbot.waitUntil(lambda: differs(lit))
 
 
 def test_mouse_turns_and_key_returns(driver: Any, photo: Path) -> None:
@@ -229,17 +248,21 @@ def test_themes_and_help_open_without_warnings(driver: Any, photo: Path) -> None
     driver.window._help.close()
 
 
-def test_geometry_and_settings_are_kept(qtbot: QtBot, fake: Any, tmp_path: Path) -> None:
-    path = tmp_path / "settings.json"
-    first = Window(lambda: fake, "cpu", path)
-    first.show()
+def test_screenshot_script_drives_the_window(qapp: QApplication, fake: Any, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "shot.png"
+    drag = Drag((120.0, 130.0), (85.0, 165.0))
+    screenshot.take(out, photo, drag, "light", "predicted", "cpu", tmp_path / "settings.json", lambda: fake)
+    image = QImage(str(out))
+    assert (image.width(), image.height()) == screenshot.SIZE and fake.calls == ["open", "part", "predict"]
+
+
+def test_geometry_and_settings_are_kept(make_window: Any, qtbot: QtBot) -> None:
+    first = make_window()
     first.resize(900, 640)
     first.theme_dark()
     first.background()
     qtbot.wait(50)
     first.close()
-    second = Window(lambda: fake, "cpu", path)
+    second = make_window()
     assert (second.width(), second.height()) == (900, 640)
     assert second.settings.theme == "dark" and second.settings.background == "black"
-    second.show()
-    second.close()
