@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from model.errors import RendererError
+from model.errors import RendererError, WeightsError
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "resources" / "weights"
 PACKAGES = [
     "torch",
     "numpy",
@@ -70,7 +67,7 @@ def installed(name: str) -> str | None:
 
 
 def networks() -> Iterator[Row]:
-    """Find where the networks will run, in which arithmetic, and whether the embedded weights are whole."""
+    """Find where the networks will run, in which arithmetic, and with which weights."""
     import torch
 
     if torch.cuda.is_available():
@@ -80,11 +77,25 @@ def networks() -> Iterator[Row]:
         why = "this PyTorch is built without CUDA" if torch.version.cuda is None else "no CUDA device was found"
         yield "device", f"cpu, {torch.get_num_threads()} threads: {why}"
     yield "bf16", bf16()
-    found = sorted(WEIGHTS.glob("*.safetensors"))
-    for path in found:
-        yield path.name, whole(path)
-    if not found:
-        yield "embedded weights", f"MISSING: no .safetensors in {WEIGHTS}"
+    yield from weights()
+
+
+def weights() -> Iterator[Row]:
+    """Find which weights are here, and whether they are whole."""
+    from model import weights as catalogue
+
+    for name in catalogue.EMBEDDED:
+        path = catalogue.embedded(name)
+        try:
+            tensors = catalogue.load(path)
+            yield f"embedded {name}", f"whole: {len(tensors)} tensors, {path.stat().st_size / 1e6:.1f} MB"
+        except WeightsError as error:
+            yield f"embedded {name}", f"MISSING OR DAMAGED: {error.title}. {error.hint}"
+    for known in catalogue.CATALOGUE:
+        try:
+            yield known.name, f"at {catalogue.find(known.name)}"
+        except WeightsError:
+            yield known.name, f"not on this computer (optional; {known.what})"
 
 
 def bf16() -> str:
@@ -97,22 +108,6 @@ def bf16() -> str:
     if can.get("avx512_bf16"):
         return "yes, vector units (AVX-512)"
     return "no: predictions run in float32 and take several times as long"
-
-
-def whole(path: Path) -> str:
-    """Say whether a safetensors file is whole: its header reads and its length is what the header promises."""
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(length)) if length < size else {}
-        tensors = [entry for name, entry in header.items() if name != "__metadata__"]
-        promised = 8 + length + max(entry["data_offsets"][1] for entry in tensors)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        return f"DAMAGED: {error or 'its header does not read'}"
-    if promised != size:
-        return f"DAMAGED: {size:,} bytes, {promised:,} are needed"
-    return f"whole: {len(tensors)} tensors, {size / 1e6:.1f} MB"
 
 
 def pictures() -> Iterator[Row]:

@@ -303,16 +303,18 @@ def test_doctor_says_what_will_be_used(capsys: pytest.CaptureFixture[str]) -> No
         assert f"  {word}" in said
 
 
-def test_doctor_sees_damaged_weights(tmp_path: Path) -> None:
+def test_doctor_sees_missing_and_damaged_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.numpy import save_file
 
-    path = tmp_path / "w.safetensors"
-    save_file({"a": np.zeros((3, 4), np.float16)}, path)
-    assert doctor.whole(path).startswith("whole: 1 tensors")
-    data = path.read_bytes()
-    for damaged in (data[:-1], data + b"x", data[:20], b"", b"\xff" * 100, data[:8] + b"{}" + data[10:]):
-        path.write_bytes(damaged)
-        assert doctor.whole(path).startswith("DAMAGED"), damaged[:20]
+    from model import weights
+
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
+    save_file({"a": np.zeros((3, 4), np.float16)}, tmp_path / "surface.safetensors")
+    (tmp_path / "part.safetensors").write_bytes((tmp_path / "surface.safetensors").read_bytes()[:-1])
+    found = dict(doctor.weights())
+    assert found["embedded surface"].startswith("whole: 1 tensors")
+    assert found["embedded part"].startswith("MISSING OR DAMAGED")
+    assert found["embedded completion"].startswith("MISSING OR DAMAGED")
 
 
 def test_help_answers_at_once() -> None:
