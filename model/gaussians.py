@@ -53,8 +53,8 @@ class Gaussians:
     ) -> Gaussians:
         """Build Gaussians whose colour is the same from every side."""
         sh = ((np.asarray(colours, np.float32) - 0.5) / SH_C0)[:, None]
-        f32 = [np.ascontiguousarray(a, dtype=np.float32) for a in (positions, rotations, scales, opacities)]
-        return Gaussians(*f32, sh, antialiased)
+        p, r, s, o = (np.ascontiguousarray(a, dtype=np.float32) for a in (positions, rotations, scales, opacities))
+        return Gaussians(p, r, s, o, sh, antialiased)
 
     def select(self, index: np.ndarray) -> Gaussians:
         """Return the Gaussians at a boolean mask or an index array, in that order."""
@@ -83,10 +83,12 @@ def concatenate(parts: list[Gaussians]) -> Gaussians:
     """Join sets of Gaussians; lower SH degrees are padded with zeros to the highest."""
     assert parts
     k = max(p.sh.shape[1] for p in parts)
-    sh = [np.pad(p.sh, ((0, 0), (0, k - p.sh.shape[1]), (0, 0))) for p in parts]
     return Gaussians(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("positions", "rotations", "scales", "opacities")),
-        np.concatenate(sh),
+        np.concatenate([p.positions for p in parts]),
+        np.concatenate([p.rotations for p in parts]),
+        np.concatenate([p.scales for p in parts]),
+        np.concatenate([p.opacities for p in parts]),
+        np.concatenate([np.pad(p.sh, ((0, 0), (0, k - p.sh.shape[1]), (0, 0))) for p in parts]),
         antialiased=parts[0].antialiased,
     )
 
