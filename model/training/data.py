@@ -90,7 +90,7 @@ def completion_example(seed: int) -> Example | None:
     scene = make_scene(seed)
     cameras = input_cameras(scene.camera0, SIDE)
     a, b = scene.amounts[scene.source], scene.amounts[scene.target]
-    moved = seed % 2 == 1
+    moved = seed % 4 >= 2  # not the lowest bit: processes share the seeds by it
     if moved:
         source = trace(scene, a, cameras, SIDE)
         target = trace(scene, b, cameras, SIDE)
@@ -145,19 +145,22 @@ EXAMPLES: dict[str, Callable[[int], Example | None]] = {
 }
 
 
-def batches(stage: str, batch: int, first: int, ahead: int = 4) -> Iterator[Batch]:
-    """Yield batches for ever; a thread stays a few ahead. Seeds count up from `first` (samples already seen)."""
+def batches(stage: str, batch: int, first: int, rank: int = 0, ranks: int = 1, ahead: int = 4) -> Iterator[Batch]:
+    """Yield batches for ever; a thread stays a few ahead.
+
+    Seeds count up from `first` (samples already seen); each of several processes takes its own.
+    """
     made: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
     stop = threading.Event()
 
     def work() -> None:
-        seed = FIRST_SEED + 2 * first  # some seeds give nothing to learn from
+        seed = FIRST_SEED + 2 * first * ranks + rank  # twice: some seeds give nothing to learn from
         try:
             while not stop.is_set():
                 found: list[Example] = []
                 while len(found) < batch:
                     example = EXAMPLES[stage](seed)
-                    seed += 1
+                    seed += ranks
                     if example is not None:
                         found.append(example)
                 put(collate(found))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -125,7 +126,9 @@ def run(
     """Train one network until it has seen `samples`, or for `minutes`; returns the checkpoint's path.
 
     Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps) and a checkpoint every two minutes.
+    Started by `torchrun`, its processes share each step: `batch` samples each, gradients averaged.
     """
+    rank, ranks = join_workers()
     torch.manual_seed(seed)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{stage}.pt"
@@ -136,19 +139,19 @@ def run(
     muon = Muon(matrices, lr=0.02, weight_decay=0.01)
     adam = torch.optim.AdamW(others, lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.01)
     ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    seen, spent = 0, 0.0
+    seen, spent, steps = 0, 0.0, 0
     if path.exists():
         saved = torch.load(path, weights_only=True)
         net.load_state_dict(saved["net"])
         muon.load_state_dict(saved["muon"])
         adam.load_state_dict(saved["adam"])
-        ema, seen, spent = saved["ema"], saved["seen"], saved["spent_s"]
+        ema, seen, spent, steps = saved["ema"], saved["seen"], saved["spent_s"], saved["steps"]
     losses: Callable[[nn.Module, Batch, torch.Generator], dict[str, Tensor]]
     losses = {"surface": surface_loss, "completion": completion_loss}.get(stage) or part_loss(load_ema("surface", out))
-    generator = torch.Generator().manual_seed(seed + seen)
+    generator = torch.Generator().manual_seed(seed + seen + rank)
     start = saved_at = time.monotonic()
     mean: dict[str, float] = {}
-    for data in batches(stage, batch, seen):
+    for data in batches(stage, batch, seen, rank, ranks):
         factor = step_length(seen, samples)
         for optimiser, lr in ((muon, 0.02), (adam, 1.5e-3)):
             for group in optimiser.param_groups:
@@ -157,32 +160,63 @@ def run(
             terms = losses(net, data, generator)
         total = torch.stack([t.float() for t in terms.values()]).sum()
         total.backward()
+        average_gradients(net, ranks)
         nn.utils.clip_grad_norm_(others, 1.0)
         muon.step()
         adam.step()
         net.zero_grad(set_to_none=True)
-        decay = min(EMA, (seen // batch + 1) / (seen // batch + 10))
+        steps += 1
+        decay = min(EMA, (steps + 1) / (steps + 10))
         for k, v in net.state_dict().items():
             ema[k].lerp_(v, 1 - decay)
-        seen += batch
+        seen += batch * ranks
         for k, v in terms.items():
             mean[k] = mean[k] * 0.98 + float(v.detach()) * 0.02 if k in mean else float(v.detach())
         now = time.monotonic()
-        done = seen >= samples or now - start > minutes * 60
-        if seen // batch % 50 == 0 or done:
+        done = agreed(seen >= samples or now - start > minutes * 60, ranks)
+        if rank == 0 and (steps % 50 == 0 or done):
             line = {"samples": seen, "seconds": round(spent + now - start, 1)} | {k: round(v, 4) for k, v in mean.items()}
             with (out / f"{stage}.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
             say(f"{stage} {seen:>7}/{samples}  {(now - start):6.0f} s  " + "  ".join(f"{k} {v:.4f}" for k, v in mean.items()))
-        if now - saved_at > 120 or done:
+        if rank == 0 and (now - saved_at > 120 or done):
             saved_at = now
             state = {"net": net.state_dict(), "ema": ema, "muon": muon.state_dict(), "adam": adam.state_dict()}
             temporary = path.with_suffix(".tmp")
-            torch.save(state | {"seen": seen, "spent_s": spent + now - start}, temporary)
+            torch.save(state | {"seen": seen, "steps": steps, "spent_s": spent + now - start}, temporary)
             os.replace(temporary, path)
         if done:
             break
     return path
+
+
+def join_workers() -> tuple[int, int]:
+    """Join the other processes that torchrun has started; returns this one's number and how many there are."""
+    if "WORLD_SIZE" not in os.environ:
+        return 0, 1
+    if not dist.is_initialized():
+        dist.init_process_group("gloo")
+    return dist.get_rank(), dist.get_world_size()
+
+
+def average_gradients(net: nn.Module, ranks: int) -> None:
+    """Give every process the mean of all gradients, in one message."""
+    if ranks == 1:
+        return
+    grads = [p.grad for p in net.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in grads])
+    dist.all_reduce(flat)
+    for g, mean in zip(grads, flat.div_(ranks).split([g.numel() for g in grads]), strict=True):
+        g.copy_(mean.view_as(g))
+
+
+def agreed(done: bool, ranks: int) -> bool:
+    """Say whether any process wants to stop: then all do."""
+    if ranks == 1:
+        return done
+    flag = torch.tensor([float(done)])
+    dist.all_reduce(flag)
+    return bool(flag > 0)
 
 
 def load_ema(stage: str, out: Path) -> nn.Module:

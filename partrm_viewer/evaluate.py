@@ -1,0 +1,66 @@
+"""Evaluate: run the protocol on held-out objects and leave its tables and its worst cases as pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from model.camera import Camera
+from model.evaluation.protocol import Result, evaluate, trials
+from model.evaluation.tables import gain, page, part_table, score_table
+from model.formats.disk import write_atomically
+from model.gaussians import Gaussians
+from model.progress import Progress, silent
+from model.stages.pipeline import Pipeline
+from renderer.cpu import CpuRenderer
+
+ON_A_PAGE = 12
+
+
+def run(count: int, out: Path, first: int = 0, progress: Progress = silent) -> list[Path]:
+    """Evaluate the embedded model on `count` held-out objects; returns the files written to OUT.
+
+    table.md holds the scores, results.json every object's own, worst.jpg and median.jpg the pictures.
+    """
+    renderer = CpuRenderer()
+
+    def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
+        return renderer.render(gaussians, camera).colour
+
+    pipeline = Pipeline()
+    results: list[Result] = []
+    for k, trial in enumerate(trials(count, first)):
+        progress(k / count, f"object {k + 1} of {count}: {trial.scene.category}")
+        results.append(evaluate(trial, pipeline, rasterize))
+    out.mkdir(parents=True, exist_ok=True)
+    written = [out / name for name in ("table.md", "results.json", "worst.jpg", "median.jpg")]
+    table = score_table(results) + "\n\n" + part_table(results) + "\n"
+    write_atomically(written[0], lambda file: file.write(table.encode()))
+    figures = json.dumps([describe(r) for r in results], indent=1).encode()
+    write_atomically(written[1], lambda file: file.write(figures))
+    ranked = sorted(results, key=gain)
+    middle = max(0, (len(ranked) - ON_A_PAGE) // 2)
+    for path, some in ((written[2], ranked[:ON_A_PAGE]), (written[3], ranked[middle : middle + ON_A_PAGE])):
+        ok, data = cv2.imencode(".jpg", page(some)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+        assert ok
+        picture = data.tobytes()
+        write_atomically(path, lambda file, picture=picture: file.write(picture))
+    progress(1.0, "done")
+    return written
+
+
+def describe(result: Result) -> dict[str, object]:
+    """Return one object's scores, ready for JSON."""
+    return {
+        "seed": result.trial.seed,
+        "category": result.trial.scene.category,
+        "rows": {name: asdict(row) for name, row in result.rows.items()},
+        "part_iou": result.part_iou,
+        "kind_right": result.kind_right,
+        "axis_error_deg": result.axis_error_deg,
+        "motion_error": result.flow_error,
+    }
