@@ -34,17 +34,16 @@ def object_mask(rgba: np.ndarray, box: Box | None = None, progress: Progress = s
     if share < 1 - SMALLEST:
         return _checked(_without_specks(opaque & window))
     _, lab = _reduced(rgba, PLAIN_SIDE)
-    plain = _plain_background(lab)
+    plain = _plain_background(lab, _resized(window, lab))
     progress(0.4, "Finding the object")
     if plain is not None:
-        mask = _largest(_enlarged(plain, w, h) & window)
+        mask = _enlarged(plain, w, h) & window
         if box is None:
             return _checked(mask)
         if mask.sum() >= 0.05 * window.sum():
             return mask
     rgb, _ = _reduced(rgba, GRABCUT_SIDE)
-    inside = cv2.resize(window.view(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    mask = _grabcut(rgb, inside)
+    mask = _grabcut(rgb, _resized(window, rgb))
     progress(0.9, "Finding the object")
     return _checked(_largest(_enlarged(mask, w, h) & window))
 
@@ -71,38 +70,42 @@ def _reduced(rgba: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     return rgb, cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
 
 
+def _resized(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Scale a mask to the size of a picture."""
+    return cv2.resize(mask.view(np.uint8), like.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+
+
 def _enlarged(mask: np.ndarray, w: int, h: int) -> np.ndarray:
     """Scale a mask up; the edge runs smoothly between its pixels."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)
     return cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR) > 0.5
 
 
-def _plain_background(lab: np.ndarray) -> np.ndarray | None:
-    """Return the object's (h, w) bool mask, or None where the border is not plain.
+def _plain_background(lab: np.ndarray, window: np.ndarray) -> np.ndarray | None:
+    """Return the mask of the largest thing in the window, (h, w) bool, or None where the border is not plain.
 
     The background is a smooth surface (quadratic in x and y) fitted to the border's Lab colours, outliers cast out.
     """
     background, noise, plain_share = _border_surface(lab)
-    if plain_share < 0.7 or noise > 4:
+    if plain_share < 0.7:
         return None
     difference = lab - background
     chroma = np.hypot(difference[..., 1], difference[..., 2])
     distance = np.hypot(0.7 * difference[..., 0], chroma)  # lightness counts less: it is what shadows change
-    limit = max(3.0, 4 * noise)
+    limit = max(1.5, 1.3 * noise)
     certain = _flooded(distance < limit)
     # A soft shadow is as colourless as the background, darker, and fades without an edge.
-    steepness = np.hypot(
-        cv2.Sobel(lab[..., 0], cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(lab[..., 0], cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
-    shade = (
-        (chroma < max(4.0, 4 * noise)) & (difference[..., 0] < 0) & (difference[..., 0] > -0.65 * background[..., 0])
-    )
-    soft = _flooded((distance < limit) | (shade & (steepness < 0.8) & (difference[..., 0] > -25)))
-    if (soft & ~certain).sum() <= 0.25 * (~certain).sum():  # more than that: it runs through a pale object
+    darker = -difference[..., 0]
+    shade = (chroma < max(4.0, noise)) & (darker > 0) & (darker < 0.65 * background[..., 0])
+    lightness = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.0)
+    slope = np.hypot(*(cv2.Sobel(lightness, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))))
+    smooth = slope < 900 / max(lab.shape[:2])  # Lab units a pixel: a shadow's edge is as wide as the picture is large
+    soft = _flooded((distance < limit) | (shade & smooth & (darker < 45)))
+    if _lies_below(soft & (distance >= limit), ~certain):
         certain = soft
-    mask = _largest(~certain)
+    mask = _largest(~certain & window)
     mask &= ~_cast_shadow(mask, shade, chroma)
-    return _largest(mask & ~_mixed_edge(mask, distance))
+    return _without_specks(mask & ~_mixed_edge(mask, distance))
 
 
 def _border_surface(lab: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -122,7 +125,7 @@ def _border_surface(lab: np.ndarray) -> tuple[np.ndarray, float, float]:
         coefficients = np.linalg.lstsq(A[keep], b[keep], rcond=None)[0]
         residual = np.linalg.norm(b - A @ coefficients, axis=1)
     explained = residual < 6
-    noise = float(np.median(residual[explained])) if explained.any() else np.inf
+    noise = float(np.quantile(residual[explained], 0.98)) if explained.any() else np.inf
     return terms @ coefficients, noise, float(explained.mean())
 
 
@@ -138,18 +141,32 @@ def _cast_shadow(mask: np.ndarray, shade: np.ndarray, chroma: np.ndarray) -> np.
         return none
     below = np.cumsum(body[::-1], axis=0)[::-1] == 0  # nothing of the body further down
     shadow = cv2.morphologyEx((mask & below).view(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
-    rows = np.flatnonzero(mask.any(axis=1))
-    thickness = shadow.sum(axis=0)
-    if thickness.max(initial=0) > 0.15 * (rows[-1] - rows[0] + 1):
+    rows, dark = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(shadow.any(axis=1))
+    height = np.ptp(rows) + 1
+    if len(dark) == 0 or np.ptp(dark) > 0.25 * height or shadow.sum(axis=0).max() > 0.15 * height:  # grey legs
         return none
     return mask & below
 
 
+def _lies_below(shadow: np.ndarray, mask: np.ndarray) -> bool:
+    """Tell whether a supposed soft shadow is one: small, or under the object; else it runs through a pale object."""
+    area = shadow.sum()
+    if area <= 0.1 * mask.sum():
+        return True
+    rows = np.flatnonzero(mask.any(axis=1))
+    centre = (shadow.sum(axis=1) @ np.arange(len(shadow))) / area
+    return bool(centre > rows[0] + 0.65 * (rows[-1] - rows[0]))
+
+
 def _mixed_edge(mask: np.ndarray, distance: np.ndarray) -> np.ndarray:
     """Return the edge pixels that are more background than object, told by what lies just inside them."""
-    edge = mask & (cv2.erode(mask.view(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) == 0)
-    inside = cv2.dilate(np.where(mask, distance, 0).astype(np.float32), np.ones((7, 7), np.uint8))
-    return edge & (distance < 0.5 * inside)
+    out = np.zeros_like(mask)
+    for width, share in ((2, 0.5), (6, 0.15)):  # mixed pixels; what compression leaves around an edge
+        square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+        edge = mask & (cv2.erode(mask.view(np.uint8), square, borderValue=1) == 0)
+        inside = cv2.dilate(np.where(mask, distance, 0).astype(np.float32), np.ones((2 * width + 3,) * 2, np.uint8))
+        out |= edge & (distance < share * inside)
+    return out
 
 
 def _grabcut(rgb: np.ndarray, window: np.ndarray) -> np.ndarray:
@@ -193,7 +210,7 @@ def _without_specks(mask: np.ndarray) -> np.ndarray:
     _, label, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA].copy()
     area[0] = 0
-    return (area >= 0.01 * area.max())[label] & mask
+    return np.asarray((area >= 0.01 * area.max())[label] & mask)
 
 
 def _without_small_holes(mask: np.ndarray) -> np.ndarray:

@@ -201,3 +201,24 @@ def test_huge_image_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch:
         with pytest.raises(ImageError, match="too many pixels"):
             load_image(tmp_path / "a.png")
     assert load.MAX_PIXELS == 100_000_000
+
+
+def test_grey_legs_under_a_coloured_top_are_no_shadow() -> None:
+    truth = np.zeros((300, 400), np.uint8)
+    truth[100:130, 60:340] = 1
+    legs = np.zeros_like(truth)
+    for x in (70, 320):
+        cv2.line(legs, (x, 130), (x - 10, 240), 1, 7)
+    rgb = np.full((300, 400, 3), 248, np.uint8)
+    rgb[legs > 0] = (150, 152, 155)
+    rgb[truth > 0] = (150, 80, 40)
+    mask = object_mask(np.dstack([rgb, np.full((300, 400), 255, np.uint8)]))
+    assert iou(mask, (truth | legs) > 0) > 0.95
+
+
+def test_pale_object_on_a_pale_ground_is_whole_with_jpeg_noise() -> None:
+    rgba, truth = scene((232, 232, 234))
+    rgba[..., :3] = np.where(truth[..., None], (232, 232, 234), (250, 250, 250))
+    jpeg = cv2.imencode(".jpg", rgba[..., :3], [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    rgba[..., :3] = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+    assert iou(object_mask(rgba), truth) > 0.96
