@@ -1,0 +1,77 @@
+"""The instant preview: joints that a part's box allows, and the amount that a drag asks for."""
+
+import numpy as np
+import pytest
+
+from model.articulation.joint import Joint
+from model.camera import Camera
+from model.drag import Drag
+from model.errors import DragError
+from model.stages import rigid
+from model.stages.state import Part
+
+CAMERA = Camera.orbit(0, 20, 2.0, 35, 256, 256)
+
+
+def panel() -> tuple[np.ndarray, np.ndarray]:
+    """A door front in the plane z = 0.2, 0.4 wide and 0.6 high."""
+    x, y = np.meshgrid(np.linspace(-0.2, 0.2, 30), np.linspace(-0.3, 0.3, 40))
+    points = np.stack([x.ravel(), y.ravel(), np.full(x.size, 0.2)], 1)
+    return points, np.tile([0.0, 0.0, 1.0], (len(points), 1))
+
+
+def part(guess: Joint, turns: float, grab: np.ndarray) -> Part:
+    points, normals = panel()
+    joints, costs = rigid.likely_joints(points, normals, guess, turns)
+    empty = np.zeros((256, 256), bool)
+    return Part((0.0, 0.0), empty, np.zeros(0, bool), grab, 1.0, joints, costs)
+
+
+def test_drawer_slides_by_what_the_drag_asks() -> None:
+    truth = Joint("prismatic", np.array([0.0, 0, 1]), np.zeros(3))
+    grab = np.array([0.0, 0.1, 0.2])
+    end = CAMERA.project(grab + 0.3 * truth.axis)[0]
+    drag = Drag(tuple(CAMERA.project(grab)[0]), tuple(end))
+    guess = Joint("revolute", np.array([0.05, 0.08, 1.0]) / np.linalg.norm([0.05, 0.08, 1.0]), np.zeros(3))
+    found = rigid.motion(part(guess, 0.1, grab), grab[None], CAMERA, [drag], 256)
+    assert found.joint.kind == "prismatic"
+    assert found.joint.axis @ truth.axis > 0.999
+    assert found.amount == pytest.approx(0.3, abs=0.01)
+
+
+def test_door_turns_about_the_edge_that_the_network_means() -> None:
+    truth = Joint("revolute", np.array([0.0, -1, 0]), np.array([-0.2, 0, 0.2]))
+    grab = np.array([0.18, 0.0, 0.2])
+    end = CAMERA.project(truth.path(grab, np.array([0.8]))[0])[0]
+    drag = Drag(tuple(CAMERA.project(grab)[0]), tuple(end))
+    guess = Joint("revolute", np.array([0.1, -1, 0.05]) / np.linalg.norm([0.1, -1, 0.05]), np.array([-0.17, 0, 0.18]))
+    found = rigid.motion(part(guess, 0.9, grab), grab[None], CAMERA, [drag], 256)
+    assert found.joint.kind == "revolute"
+    assert abs(found.joint.pivot[0] + 0.2) < 0.01
+    assert np.allclose(found.T, truth.transform(0.8), atol=0.03)
+
+
+def test_drag_decides_between_joints_that_look_alike() -> None:
+    grab = np.array([0.18, 0.0, 0.2])
+    slide = Joint("prismatic", np.array([0.0, 0, 1]), np.zeros(3))
+    end = CAMERA.project(grab + 0.4 * slide.axis)[0]
+    drag = Drag(tuple(CAMERA.project(grab)[0]), tuple(end))
+    undecided = Joint("revolute", np.array([0.0, -0.28, 0.96]), np.array([-0.2, 0, 0.2]))
+    found = rigid.motion(part(undecided, 0.5, grab), grab[None], CAMERA, [drag], 256)
+    assert found.joint.kind == "prismatic" and found.miss_px < 2
+
+
+def test_zero_length_drag_is_refused() -> None:
+    guess = Joint("prismatic", np.array([0.0, 0, 1]), np.zeros(3))
+    with pytest.raises(DragError, match="no length"):
+        rigid.motion(part(guess, 0.1, np.zeros(3)), np.zeros((1, 3)), CAMERA, [Drag((5.0, 5.0), (5.0, 5.0))], 256)
+
+
+def test_box_of_a_level_lid_follows_its_edges() -> None:
+    a = np.deg2rad(30)
+    x, z = np.meshgrid(np.linspace(-0.3, 0.3, 40), np.linspace(-0.1, 0.1, 20))
+    turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    points = np.stack([x.ravel(), np.full(x.size, 0.1), z.ravel()], 1) @ turn.T
+    axes, low, high = rigid.box_frame(points, np.tile([0.0, 1.0, 0.0], (len(points), 1)))
+    assert np.allclose(np.abs(np.linalg.det(axes)), 1)
+    assert sorted(np.round(high - low, 1)) == [0.0, 0.2, 0.6]

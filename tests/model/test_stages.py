@@ -1,0 +1,148 @@
+"""From an image to views, from views to Gaussians, from surfaces to other views."""
+
+import numpy as np
+import pytest
+import torch
+
+from model.camera import Camera
+from model.errors import DragError, ImageError
+from model.gaussians import matrix_from_quaternion
+from model.network.embedded import Completion, PartNet, Surface
+from model.stages import frame, multiview, part, predict, reconstruct, reproject
+from model.stages.state import State, View
+
+
+def wall(size: int = 32) -> View:
+    """A flat wall through the origin, facing the camera."""
+    camera = Camera.orbit(0, 0, frame.distance(np.tan(np.deg2rad(17.5))), 35, size, size)
+    depth = np.full((size, size), np.linalg.norm(camera.position), np.float32)
+    normal = np.tile(np.float32([0, 0, 1]), (size, size, 1))
+    rgb = np.random.default_rng(0).random((size, size, 3)).astype(np.float32)
+    return View(camera, rgb, depth, normal)
+
+
+def test_frame_spans_the_promised_width() -> None:
+    view = wall(64)
+    left, _ = view.camera.project(np.array([-0.6, 0, 0]))
+    assert left[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_crop_and_photo_camera_agree() -> None:
+    mask = np.zeros((300, 500), bool)
+    mask[100:200, 250:400] = True
+    window = frame.crop_window(mask)
+    crop = frame.input_camera(0.3, 35, 128)
+    photo = frame.photo_camera(crop, window, 500, 300)
+    point = np.array([0.1, -0.2, 0.05])
+    in_crop, in_photo = crop.project(point)[0], photo.project(point)[0]
+    assert np.allclose(in_photo, in_crop * window[2] / 128 + window[:2])
+
+
+def test_empty_mask_is_no_object() -> None:
+    with pytest.raises(ImageError):
+        frame.crop_window(np.zeros((10, 10), bool))
+
+
+def test_cut_keeps_colours_and_coverage() -> None:
+    image = np.full((200, 200, 3), (255, 128, 0), np.uint8)
+    mask = np.zeros((200, 200), bool)
+    mask[50:150, 50:150] = True
+    rgb, alpha = multiview.cut(image, mask, (0.0, 0.0, 200.0), 100)
+    assert alpha.sum() == pytest.approx(2500, rel=0.02)
+    assert np.allclose(rgb[50, 50], (1, 128 / 255, 0), atol=1e-3)
+    assert rgb[5, 5].sum() == 0
+
+
+def test_reprojection_into_the_same_view_is_the_view() -> None:
+    view = wall()
+    points, radii = reproject.surface_points(view.camera, view.depth, view.depth > 0)
+    normals, rgb = view.normal.reshape(-1, 3), view.rgb.reshape(-1, 3)
+    maps, owner = reproject.reproject(points, normals, rgb, 0.4 * radii, (view.camera,))
+    assert (maps[0, 3] == 1).all()
+    assert np.array_equal(owner[0].ravel(), np.arange(32 * 32))
+    assert np.allclose(maps[0, :3].transpose(1, 2, 0), view.rgb, atol=1e-6)
+    assert np.allclose(maps[0, 5:8, 4, 4], (0, 0, 1), atol=1e-6)
+
+
+def test_reprojection_tells_backs_from_fronts() -> None:
+    view = wall()
+    behind = Camera.orbit(180, 0, float(np.linalg.norm(view.camera.position)), 35, 32, 32)
+    points, radii = reproject.surface_points(view.camera, view.depth, view.depth > 0)
+    maps, _ = reproject.reproject(points, view.normal.reshape(-1, 3), view.rgb.reshape(-1, 3), radii, (behind,))
+    assert maps[0, 3].sum() == 0 and maps[0, 8].mean() > 0.95
+
+
+def test_discs_lie_in_their_surface() -> None:
+    gaussians = reconstruct.view_discs(wall(), 0.5)
+    R = matrix_from_quaternion(gaussians.rotations)
+    assert np.allclose(np.abs(R[:, 2, 2]), 1, atol=1e-5)
+    assert (gaussians.scales[:, 2] < gaussians.scales[:, 0]).all()
+    assert np.allclose(gaussians.positions[:, 2], 0, atol=1e-6)
+    assert np.allclose(np.abs(part.disc_normals(gaussians)[:, 2]), 1, atol=1e-5)
+
+
+def test_guessed_points_before_the_image_are_carved() -> None:
+    first = wall(64)
+    side = Camera.orbit(90, 0, float(np.linalg.norm(first.camera.position)), 35, 64, 64)
+    # the side view claims a surface through the whole frame: its half before the wall must go
+    depth = np.full((64, 64), np.linalg.norm(side.position), np.float32)
+    guess = View(side, np.ones((64, 64, 3), np.float32), depth, np.tile(np.float32([1, 0, 0]), (64, 64, 1)))
+    joined = reconstruct.reconstruct((first, guess))
+    extra = joined.positions[64 * 64 :]
+    assert len(extra) > 100 and (extra[:, 2] < 0.05).all()
+
+
+def test_level_brings_the_elevation_nearer_to_upright_faces() -> None:
+    e = np.deg2rad(25)
+    R = Camera.orbit(0, 25, 1, 35, 8, 8).T_world_camera[:3, :3]
+    faces = np.repeat(np.array([[0.6, 0, 0.8], [-0.8, 0, 0.6], [0, 1, 0]]), 50, 0)
+    assert abs(multiview.level(faces @ R, e + np.deg2rad(6)) - e) < np.deg2rad(4.5)
+
+
+def test_sharp_upsample_keeps_edges() -> None:
+    depth = np.where(np.arange(8) < 4, 1.0, 2.0)[None].repeat(8, 0).astype(np.float32)
+    large = multiview.sharp_upsample(depth, np.ones((8, 8), bool), 16)
+    assert set(np.unique(large)) == {1.0, 2.0}
+
+
+def small_state() -> State:
+    view = wall(64)
+    gaussians = reconstruct.view_discs(view, 0.5)
+    image = (view.rgb * 255).astype(np.uint8)
+    return State(image, np.ones((64, 64), bool), view.camera, view.camera, gaussians)
+
+
+def test_every_object_pixel_can_be_clicked() -> None:
+    torch.manual_seed(0)
+    net = PartNet().eval()
+    state = small_state()
+    for click in ((0.0, 0.0), (32.0, 32.0), (63.9, 63.9)):
+        found = part.find_part(state, click, net)
+        assert found.mask[int(click[1]), int(click[0])]
+        assert found.splats.shape == (len(state.gaussians),)
+        assert np.hypot(*(state.camera.project(found.grab)[0] - click)) < 1
+
+
+def test_click_beside_the_object_snaps_and_far_away_is_refused() -> None:
+    mask = np.zeros((100, 100), bool)
+    mask[40:60, 40:60] = True
+    assert part.nearest_object_pixel(mask, (38.5, 50.2)) == (40.5, 50.5)
+    with pytest.raises(DragError, match="no object"):
+        part.nearest_object_pixel(mask, (10.0, 10.0))
+    with pytest.raises(DragError, match="outside"):
+        part.nearest_object_pixel(mask, (-4.0, 10.0))
+
+
+def test_sweep_covers_both_places() -> None:
+    camera = wall(64).camera
+    before = np.array([[-0.3, -0.1, 0], [-0.2, -0.1, 0], [-0.3, 0.1, 0], [-0.2, 0.1, 0]])
+    swept = predict.sweep(before, before + [0.5, 0, 0], camera)
+    pixels = camera.project(np.array([[-0.25, 0, 0], [0.0, 0, 0], [0.25, 0, 0], [0.0, 0.4, 0]]))[0].astype(int)
+    assert [bool(swept[y, x]) for x, y in pixels] == [True, True, True, False]
+
+
+def test_networks_keep_their_shapes() -> None:
+    out = Surface().eval()(torch.rand(2, 3, 128, 128), torch.rand(2, 128, 128), torch.tensor([0.3, 0.4]))
+    assert out.depth.shape == (2, 128, 128) and out.normal.shape == (2, 3, 128, 128)
+    done = Completion().eval()(torch.rand(2, 4, 13, 64, 64))
+    assert done.rgb.shape == (2, 4, 3, 64, 64) and done.alpha.shape == (2, 4, 64, 64)
