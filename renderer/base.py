@@ -15,6 +15,8 @@ from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians
 
+NEAR = 0.01  # world units; nothing nearer is drawn. Our objects are about 1 large and one may go close.
+NEAR_3DGS = 0.2  # world units, the near plane of 3DGS's own rasteriser
 CUDA_PACKAGES = ("diff_gaussian_rasterization", "gsplat")
 CUDA_HINT = "Install gsplat (or build diff-gaussian-rasterization) on a computer with an NVIDIA GPU, or use gl or cpu."
 
@@ -64,21 +66,22 @@ def probe() -> dict[str, str]:
     return {name: _probe_one(name) for name in _BUILDERS}
 
 
-def choose(name: str = "auto") -> tuple[Renderer, str]:
+def choose(name: str = "auto", near: float = NEAR) -> tuple[Renderer, str]:
     """Return a renderer and the reason for the choice.
 
     "auto" takes the first of cuda, gl and cpu that runs here, except OpenGL done in software, which cpu outruns.
     A renderer asked for by name that cannot run raises RendererError with the reason. OpenGL without a window binds the
-    process to it: a process that will open a window asks for "cpu" or "cuda".
+    process to it: a process that will open a window asks for "cpu" or "cuda". near: world units, NEAR_3DGS for exactly
+    3DGS's pixels also close to the camera.
     """
     if name not in ("auto", *_BUILDERS):
         raise RendererError(f"There is no renderer called “{name}”.", f"Choose one of auto, {', '.join(_BUILDERS)}.")
     if name != "auto":
-        return _BUILDERS[name](), f"{name}: asked for"
+        return _BUILDERS[name](near), f"{name}: asked for"
     refused = []
     for candidate, build in _BUILDERS.items():
         try:
-            renderer = build()
+            renderer = build(near)
         except RendererError as error:
             refused.append(f"{candidate}: {error.title}")
             continue
@@ -92,7 +95,7 @@ def choose(name: str = "auto") -> tuple[Renderer, str]:
 
 def _probe_one(name: str) -> str:
     try:
-        renderer = _BUILDERS[name]()
+        renderer = _BUILDERS[name](NEAR)
     except RendererError as error:
         return f"no: {error.title} {error.hint}"
     _close(renderer)
@@ -104,19 +107,19 @@ def _close(renderer: Renderer) -> None:
         renderer.close()
 
 
-def _build_cuda() -> Renderer:
+def _build_cuda(near: float) -> Renderer:
     # Looked for before torch is imported, which takes seconds and would tell most computers the same.
     if not any(find_spec(package) for package in CUDA_PACKAGES):
         raise RendererError(f"Neither {' nor '.join(CUDA_PACKAGES)} is installed.", CUDA_HINT)
-    return _build("cuda", "CudaRenderer")
+    return _build("cuda", "CudaRenderer", near)
 
 
-def _build(module: str, cls: str) -> Renderer:
-    renderer: Renderer = getattr(import_module(f"renderer.{module}"), cls)()
+def _build(module: str, cls: str, near: float) -> Renderer:
+    renderer: Renderer = getattr(import_module(f"renderer.{module}"), cls)(near)
     return renderer
 
 
-_BUILDERS: dict[str, Callable[[], Renderer]] = {
+_BUILDERS: dict[str, Callable[[float], Renderer]] = {
     "cuda": _build_cuda,
     "gl": partial(_build, "gl", "GlRenderer"),
     "cpu": partial(_build, "cpu", "CpuRenderer"),

@@ -10,7 +10,7 @@ import numpy as np
 from model.camera import Camera
 from model.gaussians import Gaussians
 from renderer import kernels
-from renderer.base import Frame, mean_depth
+from renderer.base import NEAR, Frame, mean_depth
 from renderer.harmonics import colours_seen_from
 
 # Where neither OpenMP nor TBB is installed, numba's own thread pool aborts the process if two threads enter it at once.
@@ -31,10 +31,10 @@ class Tiled:
     tiles_y: int
 
 
-def camera_arrays(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Return view (3, 4), world to camera, y down and z forward, and lens (fx, fy, cx, cy, width, height); float32."""
+def camera_arrays(camera: Camera, near: float = NEAR) -> tuple[np.ndarray, np.ndarray]:
+    """Return view (3, 4), world to camera, y down and z forward, and lens (7,), see kernels; float32."""
     view = np.diag([1.0, -1.0, -1.0]) @ camera.T_camera_world[:3]
-    lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height], np.float32)
+    lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height, near], np.float32)
     return view.astype(np.float32), lens
 
 
@@ -46,9 +46,10 @@ def tile(
     colours: np.ndarray,  # (N, 3) float32
     camera: Camera,
     antialiased: bool = False,
+    near: float = NEAR,
 ) -> Tiled:
     """Project, sort by depth and list by tile."""
-    view, lens = camera_arrays(camera)
+    view, lens = camera_arrays(camera, near)
     n = len(means)
     records = np.zeros((n, kernels.RECORD), np.float32)
     boxes = np.empty((n, 4), np.int32)
@@ -70,23 +71,19 @@ def blend(tiled: Tiled, width: int, height: int) -> tuple[np.ndarray, np.ndarray
     return colour, weighted
 
 
-def warm_up() -> None:
-    """Compile what rendering needs, some five seconds the first time on a computer; kept on disk from then on."""
-    turn = np.array([[1.0, 0.0, 0.0, 0.0]])
-    one = Gaussians.from_colours(np.zeros((1, 3)), turn, np.full((1, 3), 0.1), np.ones(1), np.ones((1, 3)))
-    CpuRenderer().render(one, Camera.orbit(0, 0, 2, 45, 16, 16))
-
-
 class CpuRenderer:
     """The renderer that runs everywhere; also what the others are checked against."""
 
     name = "cpu"
     device = "numba on the processor"
 
+    def __init__(self, near: float = NEAR) -> None:
+        self._near = near
+
     def render(self, gaussians: Gaussians, camera: Camera) -> Frame:
         """Draw one frame at the camera's size."""
         g = gaussians
         colours = colours_seen_from(g, camera.position)
-        tiled = tile(g.positions, g.rotations, g.scales, g.opacities, colours, camera, g.antialiased)
+        tiled = tile(g.positions, g.rotations, g.scales, g.opacities, colours, camera, g.antialiased, self._near)
         colour, weighted = blend(tiled, camera.width, camera.height)
         return Frame(colour, mean_depth(colour, weighted))

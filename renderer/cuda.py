@@ -12,10 +12,7 @@ import torch
 from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians
-from renderer.base import CUDA_HINT, CUDA_PACKAGES, Frame
-
-NEAR = 0.01  # world units, as renderer/kernels.py
-WORLD = 20.0  # diff-gaussian-rasterization culls before 0.2: we hand it a world 20 times as large, culled before 0.01
+from renderer.base import CUDA_HINT, CUDA_PACKAGES, NEAR, NEAR_3DGS, Frame
 
 
 def why_not() -> str:
@@ -39,12 +36,13 @@ class CudaRenderer:
 
     name = "cuda"
 
-    def __init__(self, device: str = "cuda", package: ModuleType | None = None) -> None:
+    def __init__(self, near: float = NEAR, device: str = "cuda", package: ModuleType | None = None) -> None:
         package = package or _package()
         if package is None or (device == "cuda" and not torch.cuda.is_available()):
             raise RendererError(f"CUDA cannot be used: {why_not()}", CUDA_HINT)
         self._device = torch.device(device)
         self._package = package
+        self._near = near
         self.device = f"{torch.cuda.get_device_name() if device == 'cuda' else device} ({package.__name__})"
         is_gsplat = hasattr(package, "rasterization")
         self._draw: Callable[[Gaussians, Camera], tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
@@ -82,7 +80,7 @@ class CudaRenderer:
             self._tensor(K)[None],
             camera.width,
             camera.height,
-            near_plane=NEAR,
+            near_plane=self._near,
             sh_degree=gaussians.sh_degree,
             render_mode="RGB+D",
             rasterize_mode="antialiased" if gaussians.antialiased else "classic",
@@ -92,12 +90,14 @@ class CudaRenderer:
     def _inria(self, gaussians: Gaussians, camera: Camera) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         t = self._tensors
         w, h = camera.width, camera.height
+        # This package culls before 0.2 whatever one says: it is handed a world so large that this is our near plane.
+        grown = NEAR_3DGS / self._near
         view = _view(camera)
-        view[:3, 3] *= WORLD
+        view[:3, 3] *= grown
         lens = np.zeros((4, 4))
         lens[0, [0, 2]] = 2 * camera.fx / w, 2 * camera.cx / w - 1
         lens[1, [1, 2]] = 2 * camera.fy / h, 2 * camera.cy / h - 1
-        lens[2, [2, 3]] = 1.0, -NEAR * WORLD
+        lens[2, [2, 3]] = 1.0, -NEAR_3DGS
         lens[3, 2] = 1.0
         told = {
             "image_height": h,
@@ -109,31 +109,31 @@ class CudaRenderer:
             "viewmatrix": self._tensor(view.T),
             "projmatrix": self._tensor((lens @ view).T),
             "sh_degree": gaussians.sh_degree,
-            "campos": self._tensor(camera.position * WORLD),
+            "campos": self._tensor(camera.position * grown),
             "prefiltered": False,
             "debug": False,
             "antialiasing": False,
         }
         settings = self._package.GaussianRasterizationSettings
         rasterizer = self._package.GaussianRasterizer(settings(**{name: told[name] for name in settings._fields}))
-        positions = t["positions"] * WORLD
+        positions = t["positions"] * grown
         common = {
             "means3D": positions,
             "means2D": torch.zeros_like(positions),
             "opacities": self._opacities(gaussians, camera)[:, None],
-            "scales": t["scales"] * WORLD,
+            "scales": t["scales"] * grown,
             "rotations": t["rotations"],
         }
         image, *others = rasterizer(shs=t["sh"], **common)
         if len(others) == 3:  # radii, depth, alpha: the variant LGM and PartRM were made with
             _, weighted, alpha = others
-            return image.permute(1, 2, 0), alpha[0], weighted[0] / WORLD
+            return image.permute(1, 2, 0), alpha[0], weighted[0] / grown
         # The original gives no alpha and no such depth: a second picture, coloured by depth and by one.
         z = positions @ self._tensor(view[2, :3]) + float(view[2, 3])
         second = rasterizer(colors_precomp=torch.stack([z, torch.ones_like(z), torch.zeros_like(z)], dim=1), **common)[
             0
         ]
-        return image.permute(1, 2, 0), second[1], second[0] / WORLD
+        return image.permute(1, 2, 0), second[1], second[0] / grown
 
     def _opacities(self, gaussians: Gaussians, camera: Camera) -> torch.Tensor:
         """Compensate the low-pass in the opacities where the Gaussians ask for it; the package's own switch differs."""

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import vispy
@@ -15,13 +14,11 @@ from vispy import gloo
 from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians, matrix_from_quaternion
-from renderer import cpu
-from renderer.base import Frame, mean_depth
+from renderer.base import NEAR, Frame, mean_depth
 from renderer.harmonics import colours_seen_from
 from renderer.sort import depth_order
 
 SHADERS = Path(__file__).parent / "shaders"
-NEAR = 0.01  # world units, as renderer/kernels.py
 PER_ROW = 1024  # splats in one row of the textures; the shader has the same number
 HINT = "On Linux install libegl1 libgl1 libgl1-mesa-dri; elsewhere use the window or the CPU renderer."
 AMBER = (1.0, 0.62, 0.0)
@@ -29,99 +26,19 @@ IDENTITY = np.eye(4, dtype=np.float32)[None]  # (1, 4, 4), the palette of what s
 CORNERS = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float32)
 
 
-class Layer(Protocol):
-    """Splats that draw themselves into whatever OpenGL context is current.
+class SplatLayer:
+    """Splats that draw themselves into whatever OpenGL context is current; parts are moved in the vertex shader.
 
-    `vispy.use(gl="gl+")` must have been called before the first canvas. All methods belong to the context's thread;
-    the setters only note what changed, `draw` does the work, and as little of it as what changed needs.
+    `vispy.use(gl="gl+")` must have been called before the first canvas. All methods belong to the context's thread; the
+    setters only note what changed, `draw` does the work, and as little of it as what changed needs.
     """
 
-    def set_gaussians(self, gaussians: Gaussians) -> None:
-        """Show these Gaussians; parts are kept if their number still fits, else dropped."""
-        ...
-
-    def set_parts(self, index: np.ndarray | None, transforms: np.ndarray | None = None) -> None:
-        """Move parts rigidly without uploading the splats again.
-
-        index: (N,) uint8, which transform each splat takes; None puts everything back. transforms: (P, 4, 4), rigid,
-        world to world; None leaves all parts in place. Pass the same index object again to change transforms alone.
-        """
-        ...
-
-    def set_highlight(self, part: int | None, colour: Sequence[float] = AMBER, strength: float = 0.5) -> None:
-        """Tint the splats of one part towards a colour (0..1); None tints nothing."""
-        ...
-
-    def draw(self, camera: Camera, background: Sequence[float] | None = None) -> None:
-        """Draw into the current frame buffer and viewport, whose size in pixels the camera's should be.
-
-        background: r, g, b to clear to first; None draws over what is there.
-        """
-        ...
-
-
-def layer_for_context() -> Layer:
-    """Return the layer that is fastest in the current context: splats, or a picture where OpenGL is software."""
-    return PictureLayer() if is_software() else SplatLayer()
-
-
-def is_software() -> bool:
-    """Say whether the current context draws with the processor."""
-    name = str(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER)).lower()
-    return any(word in name for word in ("llvmpipe", "softpipe", "swiftshader", "gdi generic", "basic render"))
-
-
-class PartsState:
-    """What both layers remember: the Gaussians, where their parts are, and which part is lit."""
-
-    def __init__(self) -> None:
-        self.gaussians: Gaussians | None = None
-        self.parts: np.ndarray | None = None  # (N,) uint8
-        self.transforms = IDENTITY  # (P, 4, 4) float32
-        self.highlight: tuple[int, np.ndarray, float] | None = None
-
-    def set_gaussians(self, gaussians: Gaussians) -> None:
-        if self.parts is not None and len(self.parts) != len(gaussians):
-            self.parts, self.transforms = None, IDENTITY
-        self.gaussians = gaussians
-
-    def set_parts(self, index: np.ndarray | None, transforms: np.ndarray | None = None) -> None:
-        count = 1 if index is None or not len(index) else int(index.max()) + 1
-        moved = np.tile(IDENTITY, (count, 1, 1))
-        if index is not None:
-            assert self.gaussians is not None and index.shape == (len(self.gaussians),), index.shape
-            if transforms is not None:
-                assert len(transforms) >= count, (len(transforms), count)
-                moved = np.asarray(transforms, np.float32)
-        self.parts = index
-        # The same object as before where nothing moved, so that layers can tell by identity.
-        if not np.array_equal(moved, self.transforms):
-            self.transforms = moved
-
-    def set_highlight(self, part: int | None, colour: Sequence[float] = AMBER, strength: float = 0.5) -> None:
-        self.highlight = None if part is None else (part, np.asarray(colour, np.float32), strength)
-
-    def moved(self) -> Gaussians:
-        """Return the Gaussians where the palette puts them."""
-        g = self.gaussians
-        assert g is not None
-        if self.parts is not None:
-            for part, T in enumerate(self.transforms):
-                if not np.array_equal(T, IDENTITY[0]):
-                    g = g.moved(T, self.parts == part)
-        return g
-
-
-class SplatLayer(PartsState):
-    """The layer for graphics processors: instanced quads from textures, parts moved in the vertex shader."""
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, near: float = NEAR) -> None:
         self._program = gloo.Program((SHADERS / "splat.vert").read_text(), (SHADERS / "splat.frag").read_text())
         self._program["a_corner"] = gloo.VertexBuffer(CORNERS)
         self._indices = gloo.VertexBuffer(np.zeros(1, np.float32), divisor=1)
         self._program["a_index"] = self._indices
-        self._program["u_near"] = NEAR
+        self._program["u_near"] = near
         for name in ("u_splats", "u_colours", "u_palette"):
             self._program[name] = texture()
         # What the textures and the order were made from, compared by identity (Gaussians are frozen).
@@ -129,16 +46,56 @@ class SplatLayer(PartsState):
         self._palette: object = None
         self._coloured: tuple[object, ...] = ()
         self._sorted: tuple[object, ...] = ()
+        self._gaussians: Gaussians | None = None
+        self._parts: np.ndarray | None = None  # (N,) uint8
+        self._transforms = IDENTITY  # (P, 4, 4) float32
+        self._highlight: tuple[int, Sequence[float], float] = (-1, AMBER, 0.0)
+
+    def set_gaussians(self, gaussians: Gaussians) -> None:
+        """Show these Gaussians; parts are kept if their number still fits, else dropped."""
+        if self._parts is not None and len(self._parts) != len(gaussians):
+            self._parts, self._transforms = None, IDENTITY
+        self._gaussians = gaussians
+
+    def set_parts(self, index: np.ndarray | None, transforms: np.ndarray | None = None) -> None:
+        """Move parts rigidly without uploading the splats again.
+
+        index: (N,) uint8, which transform each splat takes; None puts everything back. transforms: (P, 4, 4), rigid,
+        world to world; None leaves all parts in place. Pass the same index object again to change transforms alone.
+        """
+        count = 1 if index is None or not len(index) else int(index.max()) + 1
+        moved = np.tile(IDENTITY, (count, 1, 1))
+        if index is not None:
+            assert self._gaussians is not None and index.shape == (len(self._gaussians),), index.shape
+            if transforms is not None:
+                assert len(transforms) >= count, (len(transforms), count)
+                moved = np.array(transforms, np.float32)
+        self._parts = index
+        # The same object as before where nothing moved: what is uploaded is told by identity.
+        if not np.array_equal(moved, self._transforms):
+            self._transforms = moved
+
+    def set_highlight(self, part: int | None, colour: Sequence[float] = AMBER, strength: float = 0.5) -> None:
+        """Tint the splats of one part towards a colour (0..1); None tints nothing."""
+        self._highlight = (-1 if part is None else part, colour, strength)
 
     def draw(self, camera: Camera, background: Sequence[float] | None = None, depth_only: bool = False) -> None:
-        """Draw as Layer says; depth_only writes each splat's depth for its colour (into float frame buffers)."""
-        prepare(background)
-        if self.gaussians is None or not len(self.gaussians):
+        """Draw into the current frame buffer and viewport, whose size in pixels the camera's should be.
+
+        background: r, g, b to clear to first; None draws over what is there. depth_only writes each splat's depth along
+        the view axis for its colour (into float frame buffers).
+        """
+        gloo.set_state(preset=None, depth_test=False, cull_face=False, blend=True)
+        gloo.set_blend_func("one", "one_minus_src_alpha")
+        gloo.set_blend_equation("func_add")
+        if background is not None:
+            gloo.clear(color=(*background, 1.0), depth=False)
+        if self._gaussians is None or not len(self._gaussians):
             return
         program = self._program
         view = np.diag([1.0, -1.0, -1.0, 1.0]) @ camera.T_camera_world
-        self._upload(self.gaussians, camera, view)
-        part, colour, strength = self.highlight or (-1, np.zeros(3), 0.0)
+        self._upload(self._gaussians, camera, view)
+        part, colour, strength = self._highlight
         program["u_highlight"] = float(part)
         program["u_tint"] = (*colour, strength)
         program["u_view"] = view.T.astype(np.float32)
@@ -149,68 +106,36 @@ class SplatLayer(PartsState):
 
     def _upload(self, g: Gaussians, camera: Camera, view: np.ndarray) -> None:
         program = self._program
-        if not same((g, self.parts), self._uploaded):
-            program["u_splats"] = splat_texels(g, self.parts)
+        if not same((g, self._parts), self._uploaded):
+            program["u_splats"] = splat_texels(g, self._parts)
             program["u_antialiased"] = float(g.antialiased)
-            program["u_moved"] = float(self.parts is not None)
-            self._uploaded = (g, self.parts)
-        if self._palette is not self.transforms:
-            program["u_palette"] = np.ascontiguousarray(self.transforms[:, :3, :])
-            self._palette = self.transforms
+            program["u_moved"] = float(self._parts is not None)
+            self._uploaded = (g, self._parts)
+        if self._palette is not self._transforms:
+            program["u_palette"] = np.ascontiguousarray(self._transforms[:, :3, :])
+            self._palette = self._transforms
         # Colours that are the same from every side neither depend on the eye nor on where the parts are.
         eye = camera.position
-        seen = (g,) if g.sh_degree == 0 else (g, self.parts, self.transforms, eye.tobytes())
+        seen = (g,) if g.sh_degree == 0 else (g, self._parts, self._transforms, eye.tobytes())
         if not same(seen, self._coloured):
-            colours = colours_seen_from(self.moved() if g.sh_degree else g, eye)
+            colours = colours_seen_from(self._moved() if g.sh_degree else g, eye)
             program["u_colours"] = colour_texels(colours)
             self._coloured = seen
-        rows = (view[2] @ self.transforms).astype(np.float32)
-        wanted = (g, self.parts, rows.tobytes())
+        rows = (view[2] @ self._transforms).astype(np.float32)
+        wanted = (g, self._parts, rows.tobytes())
         if not same(wanted, self._sorted):
-            self._indices.set_data(depth_order(g.positions, rows, self.parts))
+            self._indices.set_data(depth_order(g.positions, rows, self._parts))
             self._sorted = wanted
 
-
-class PictureLayer(PartsState):
-    """The layer for OpenGL in software: the CPU rasteriser's picture over the viewport, several times as fast there.
-
-    The camera may be smaller than the viewport: the picture is stretched over it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._program = gloo.Program((SHADERS / "picture.vert").read_text(), (SHADERS / "picture.frag").read_text())
-        self._program["a_corner"] = gloo.VertexBuffer(CORNERS)
-        self._program["u_picture"] = texture("linear")
-        self._drawn: tuple[object, ...] = ()
-
-    def draw(self, camera: Camera, background: Sequence[float] | None = None) -> None:
-        """Draw as Layer says."""
-        prepare(background)
-        if self.gaussians is None or not len(self.gaussians):
-            return
-        wanted = (self.gaussians, self.parts, self.transforms, self.highlight, camera)
-        if not same(wanted, self._drawn):
-            g = self.moved()
-            colours = colours_seen_from(g, camera.position)
-            if self.highlight is not None and self.parts is not None:
-                part, tint, strength = self.highlight
-                lit = self.parts == part
-                colours[lit] += np.float32(strength) * (tint - colours[lit])
-            tiled = cpu.tile(g.positions, g.rotations, g.scales, g.opacities, colours, camera, g.antialiased)
-            picture, _ = cpu.blend(tiled, camera.width, camera.height)
-            self._program["u_picture"] = picture
-            self._drawn = wanted
-        self._program.draw("triangle_strip")
-
-
-def prepare(background: Sequence[float] | None) -> None:
-    """Set the blending of premultiplied colours, and clear to a background if there is one."""
-    gloo.set_state(preset=None, depth_test=False, cull_face=False, blend=True)
-    gloo.set_blend_func("one", "one_minus_src_alpha")
-    gloo.set_blend_equation("func_add")
-    if background is not None:
-        gloo.clear(color=(*background, 1.0), depth=False)
+    def _moved(self) -> Gaussians:
+        """Return the Gaussians where the palette puts them."""
+        g = self._gaussians
+        assert g is not None
+        if self._parts is not None:
+            for part, T in enumerate(self._transforms):
+                if not np.array_equal(T, IDENTITY[0]):
+                    g = g.moved(T, self._parts == part)
+        return g
 
 
 def same(a: tuple[object, ...], b: tuple[object, ...]) -> bool:
@@ -238,9 +163,15 @@ def colour_texels(colours: np.ndarray) -> np.ndarray:
     return texels.reshape(-1, PER_ROW, 4)
 
 
-def texture(interpolation: str = "nearest") -> gloo.Texture2D:
-    """Make a float texture of one texel; given an array (H, W, 4), its program's sampler makes it grow and fills it."""
-    return gloo.Texture2D(np.zeros((1, 1, 4), np.float32), interpolation=interpolation, internalformat="rgba32f")
+def texture() -> gloo.Texture2D:
+    """Make a float texture of one texel, never filtered; an array (H, W, 4) given to its sampler makes it grow."""
+    return gloo.Texture2D(np.zeros((1, 1, 4), np.float32), interpolation="nearest", internalformat="rgba32f")
+
+
+def is_software() -> bool:
+    """Say whether the current context draws with the processor."""
+    name = str(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER)).lower()
+    return any(word in name for word in ("llvmpipe", "softpipe", "swiftshader", "gdi generic", "basic render"))
 
 
 @contextmanager
@@ -265,7 +196,7 @@ class GlRenderer:
 
     name = "gl"
 
-    def __init__(self) -> None:
+    def __init__(self, near: float = NEAR) -> None:
         from vispy.app import Canvas, _default_app
 
         running = _default_app.default_app
@@ -284,7 +215,7 @@ class GlRenderer:
         except (RuntimeError, OSError, AttributeError, IndexError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RendererError(f"OpenGL cannot be opened without a window ({reason}).", HINT) from error
-        self.layer = SplatLayer()
+        self.layer = SplatLayer(near)
         self._target: gloo.FrameBuffer | None = None
 
     def render(self, gaussians: Gaussians, camera: Camera) -> Frame:

@@ -146,7 +146,7 @@ def project_backward(
     scales: np.ndarray,  # (N, 3)
     opacities: np.ndarray,  # (N,)
     view: np.ndarray,  # (3, 4)
-    lens: np.ndarray,  # (6,)
+    lens: np.ndarray,  # (7,)
     antialiased: bool,
     records: np.ndarray,  # (N, RECORD)
     firsts: np.ndarray,  # (N + 1,)

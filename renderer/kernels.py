@@ -14,7 +14,6 @@ from numba import njit, prange
 
 TILE = 16  # px; one row of a tile is one AVX-512 register, two AVX2 ones
 PIXELS = TILE * TILE
-NEAR = np.float32(0.01)  # world units; 3DGS has 0.2, but our objects are about 1 large
 LOW_PASS = np.float32(0.3)  # px², added to the diagonal of every 2D covariance
 ALPHA_MIN = 1.0 / 255.0
 ALPHA_MAX = np.float32(0.99)
@@ -58,14 +57,14 @@ def project_one(
     q: np.ndarray,  # (4,) wxyz, of any length
     scale: np.ndarray,  # (3,)
     view: np.ndarray,  # (3, 4) world to camera, x right, y down, z forward
-    lens: np.ndarray,  # (6,) fx, fy, cx, cy, width, height
+    lens: np.ndarray,  # (7,) fx, fy, cx, cy, width, height in px, near plane in world units
 ) -> tuple:
     """Return centre x, y, depth and the 2D covariance xx, xy, yy without the low-pass (EWA, Zwicker et al. 2001)."""
     fx, fy, cx, cy, width, height = lens[0], lens[1], lens[2], lens[3], lens[4], lens[5]
     tx = view[0, 0] * mean[0] + view[0, 1] * mean[1] + view[0, 2] * mean[2] + view[0, 3]
     ty = view[1, 0] * mean[0] + view[1, 1] * mean[1] + view[1, 2] * mean[2] + view[1, 3]
     tz = view[2, 0] * mean[0] + view[2, 1] * mean[1] + view[2, 2] * mean[2] + view[2, 3]
-    if not tz > NEAR:
+    if not tz > lens[6]:
         nought = np.float32(0.0)
         return nought, nought, tz, nought, nought, nought
     # The Jacobian is taken at most 0.3 of the half-width outside the picture, else far-off splats blow up.
@@ -108,7 +107,7 @@ def project(
     opacities: np.ndarray,  # (N,)
     colours: np.ndarray,  # (N, 3)
     view: np.ndarray,  # (3, 4)
-    lens: np.ndarray,  # (6,)
+    lens: np.ndarray,  # (7,)
     antialiased: bool,
     records: np.ndarray,  # (N, RECORD) out
     boxes: np.ndarray,  # (N, 4) int32 out: first and last pixel column, first and last row; empty where unseen
@@ -120,7 +119,7 @@ def project(
         x, y, depth, xx, xy, yy = project_one(means[i], quats[i], scales[i], view, lens)
         records[i, DEPTH] = depth
         opacity = opacities[i]
-        if not depth > NEAR:
+        if not depth > lens[6]:
             continue
         xx_low, yy_low = xx + LOW_PASS, yy + LOW_PASS
         det = xx_low * yy_low - xy * xy

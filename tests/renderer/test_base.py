@@ -28,7 +28,7 @@ def test_an_unknown_renderer_names_the_known_ones() -> None:
 
 
 def test_auto_falls_back_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> base.Renderer:
+    def refuse(near: float) -> base.Renderer:
         raise RendererError("No such device.", "Buy one.")
 
     monkeypatch.setitem(base._BUILDERS, "cuda", refuse)

@@ -100,7 +100,7 @@ def gsplat() -> ModuleType:
 def test_every_package_is_told_the_same_camera(package: ModuleType, antialiased: bool) -> None:
     gaussians = replace(random_splats(200, 2), antialiased=antialiased)
     camera = replace(CAMERA, cx=50.0, cy=47.0)
-    drawn = CudaRenderer("cpu", package).render(gaussians, camera)
+    drawn = CudaRenderer(device="cpu", package=package).render(gaussians, camera)
     expected = CpuRenderer().render(gaussians, camera)
     assert psnr(drawn.on(), expected.on()) > 55
     covered = expected.colour[..., 3] > 0.05
