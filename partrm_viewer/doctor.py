@@ -17,7 +17,7 @@ PACKAGES = [
     "PySide6-Essentials",
     "pyqtgraph",
     "vispy",
-    "plyfile",
+    "PyOpenGL",
     "safetensors",
     "opencv-python-headless",
     "pillow",

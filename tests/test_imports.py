@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,15 @@ MAY_IMPORT: dict[str, dict[str, set[str] | None]] = {
 }
 # No Qt in these; panels, tools and the window may.
 WITHOUT_QT = ("cli", "document", "history", "session", "settings", "export", "doctor")
+
+PUBLISHED_AS = {
+    "PySide6": "PySide6-Essentials",
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "imageio_ffmpeg": "imageio-ffmpeg",
+}
+OPTIONAL = {"gsplat", "diff_gaussian_rasterization"}  # found by import, never required
+UNSEEN = {"PyOpenGL"}  # vispy's, for gl="gl+"
 
 SOURCES = [ROOT / "main.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]
 
@@ -79,6 +90,15 @@ def test_the_rule_sees_what_it_forbids() -> None:
     assert not forbidden("model.camera", "renderer")
     assert not forbidden("model.camera.Camera", "renderer")
     assert not forbidden("torch", "model")
+
+
+def test_every_package_used_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in project["dependencies"]}
+    modules = {module.partition(".")[0] for path in SOURCES for _, module in imported(path)}
+    used = {PUBLISHED_AS.get(m, m) for m in modules - set(ROOMS) - OPTIONAL - sys.stdlib_module_names}
+    assert used <= declared, f"not in pyproject.toml: {used - declared}"
+    assert declared <= used | UNSEEN, f"in pyproject.toml, but not used: {declared - used}"
 
 
 def test_init_files_are_empty() -> None:
