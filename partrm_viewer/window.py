@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtCore import QByteArray, QMimeData, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from model.drag import Drag
 from model.errors import FormatError, ImageError, PartRMError
 from model.stages.state import Motion
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
-from partrm_viewer.actions import ACTIONS, TOOL_BAR
+from partrm_viewer.bars import Bars
 from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.jobs import Jobs, Message, Progressed
@@ -65,10 +65,9 @@ class Window(QMainWindow):
         self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
         self._help: HelpSheet | None = None
-        self._recent: QMenu
         self._tool: PullTool | BoxTool = self.pull
-        self._make_actions()
-        self._make_bars()
+        self.bars = Bars(self, lambda: self.settings.recent, self.open)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.setWindowTitle(TITLE)
         self.setMinimumSize(640, 460)
@@ -338,78 +337,16 @@ class Window(QMainWindow):
             self.parts.show_progress(None)
         message.deliver()
 
-    # ---- actions and bars
-
-    def _make_actions(self) -> None:
-        self.actions_by_name: dict[str, QAction] = {}
-        for spec in ACTIONS:
-            action = QAction(spec.text, self)
-            action.setShortcuts([QKeySequence(key) for key in spec.shortcuts])
-            keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
-            action.setToolTip(spec.tip + keys)
-            action.setStatusTip("")
-            action.setCheckable(spec.checkable)
-            run: Callable[[], None] = getattr(self, spec.name)
-            action.triggered.connect(lambda checked=False, run=run: run())
-            self.addAction(action)
-            self.actions_by_name[spec.name] = action
-
-    def _make_bars(self) -> None:
-        menus = {spec.menu: None for spec in ACTIONS}
-        for title in menus:
-            menu = self.menuBar().addMenu(f"&{title}")
-            for spec in ACTIONS:
-                if spec.menu == title:
-                    if spec.name in ("quit", "rename_state", "cancel", "background", "theme_system"):
-                        menu.addSeparator()
-                    menu.addAction(self.actions_by_name[spec.name])
-                    if spec.name == "open_sample":
-                        self._recent = menu.addMenu("Open &recent")
-                        self._recent.aboutToShow.connect(self._list_recent)
-        bar = QToolBar("Tools")
-        bar.setMovable(False)
-        bar.setIconSize(QSize(20, 20))
-        bar.toggleViewAction().setEnabled(False)
-        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        labels = {spec.name: spec.label for spec in ACTIONS}
-        for i, group in enumerate(TOOL_BAR):
-            if i == len(TOOL_BAR) - 1:  # the last group lies at the right end
-                gap = QWidget()
-                gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-                bar.addWidget(gap)
-            elif i:
-                bar.addSeparator()
-            for name in group:
-                action = self.actions_by_name[name]
-                bar.addAction(action)
-                button = bar.widgetForAction(action)
-                if labels[name] and isinstance(button, QToolButton):
-                    action.setIconText(labels[name])
-                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.addToolBar(bar)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
-
-    def _list_recent(self) -> None:
-        self._recent.clear()
-        for text in self.settings.recent:
-            self._recent.addAction(Path(text).name).triggered.connect(lambda _=False, p=Path(text): self.open(p))
-        if not self.settings.recent:
-            self._recent.addAction("Nothing yet").setEnabled(False)
+    # ---- tools
 
     def _refresh_actions(self) -> None:
-        for spec in ACTIONS:
-            self.actions_by_name[spec.name].setEnabled(spec.enabled(self.session))
-        undo, redo = self.session.undo_text, self.session.redo_text
-        self.actions_by_name["undo"].setText(f"&Undo {undo}" if undo else "&Undo")
-        self.actions_by_name["redo"].setText(f"&Redo {redo}" if redo else "&Redo")
         checked = {
             "use_pull": self._tool is self.pull,
             "use_box": self._tool is self.box,
             "background": self.settings.background == "black",
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
-        for name, on in checked.items():
-            self.actions_by_name[name].setChecked(on)
+        self.bars.refresh(self.session, checked)
 
     def _use(self, tool: PullTool | BoxTool) -> None:
         self._tool = tool
@@ -439,9 +376,7 @@ class Window(QMainWindow):
         application = self._application()
         theme = themes.wanted(self.settings.theme, application)
         themes.apply(theme, application)
-        for spec in ACTIONS:
-            if spec.icon:
-                self.actions_by_name[spec.name].setIcon(themes.icon(spec.icon, theme))
+        self.bars.set_theme(theme)
         self.parts.set_theme(theme)
 
     def _screen_changed(self, error: PartRMError | None) -> None:

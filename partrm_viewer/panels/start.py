@@ -23,7 +23,7 @@ class StartPage(QWidget):
         title = QLabel("Open a photo of something with moving parts")
         title.setObjectName("startTitle")
         text = QLabel(
-            "A cabinet, a laptop, a microwave… Drop it here, press on a part, pull it,\n"
+            "A cabinet, a laptop, a microwave… Drop it here, press on a part, pull it, "
             "and look at the state it would be in, from any side."
         )
         text.setObjectName("startText")

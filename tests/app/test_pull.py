@@ -92,7 +92,7 @@ def test_undo_restores_drags(ready: Any) -> None:
     assert ready.document.shown.drags == first
     ready.window.undo()
     assert ready.document.shown.drags == ()
-    assert not ready.window.actions_by_name["undo"].isEnabled()
+    assert not ready.window.bars.actions["undo"].isEnabled()
     ready.window.redo()
     assert ready.document.shown.drags == first
 

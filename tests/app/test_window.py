@@ -35,7 +35,7 @@ def drop(window: Window, path: Path) -> None:
 
 def test_starts_empty(driver: Any) -> None:
     assert driver.window.parts.pages.currentIndex() == 0
-    assert not driver.window.actions_by_name["save_splat"].isEnabled()
+    assert not driver.window.bars.actions["save_splat"].isEnabled()
 
 
 def test_drop_opens_a_file(driver: Any, photo: Path) -> None:

@@ -1,0 +1,100 @@
+"""Bars: menus, keys and the tool bar, all made from the table of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from partrm_viewer import theme as themes
+from partrm_viewer.actions import ACTIONS, TOOL_BAR
+from partrm_viewer.session import Session
+from partrm_viewer.theme import Theme
+
+FIRST_OF_GROUP = ("quit", "rename_state", "cancel", "background", "theme_system")  # a line above it in its menu
+
+
+class Bars:
+    """Gives the window its menus and tool bar; an action calls the window's method of the same name."""
+
+    def __init__(
+        self, window: QMainWindow, recent: Callable[[], Sequence[str]], open_path: Callable[[Path], object]
+    ) -> None:
+        self.actions = {spec.name: _action(window, spec.name) for spec in ACTIONS}
+        self._recent = recent
+        self._open_path = open_path
+        for title in dict.fromkeys(spec.menu for spec in ACTIONS):
+            menu = window.menuBar().addMenu(f"&{title}")
+            for spec in ACTIONS:
+                if spec.menu != title:
+                    continue
+                if spec.name in FIRST_OF_GROUP:
+                    menu.addSeparator()
+                menu.addAction(self.actions[spec.name])
+                if spec.name == "open_sample":
+                    self._recent_menu = menu.addMenu("Open &recent")
+                    self._recent_menu.aboutToShow.connect(self._list_recent)
+        window.addToolBar(self._tool_bar())
+
+    def refresh(self, session: Session, checked: dict[str, bool]) -> None:
+        """Show what may be done now, and what is switched on."""
+        for spec in ACTIONS:
+            self.actions[spec.name].setEnabled(spec.enabled(session))
+        undo, redo = session.undo_text, session.redo_text
+        self.actions["undo"].setText(f"&Undo {undo}" if undo else "&Undo")
+        self.actions["redo"].setText(f"&Redo {redo}" if redo else "&Redo")
+        for name, on in checked.items():
+            self.actions[name].setChecked(on)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the icons in a theme's colours."""
+        for spec in ACTIONS:
+            if spec.icon:
+                self.actions[spec.name].setIcon(themes.icon(spec.icon, theme))
+
+    def _tool_bar(self) -> QToolBar:
+        labels = {spec.name: spec.label for spec in ACTIONS}
+        bar = QToolBar("Tools")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(20, 20))
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        for i, group in enumerate(TOOL_BAR):
+            if i == len(TOOL_BAR) - 1:  # the last group lies at the right end
+                gap = QWidget()
+                gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+                bar.addWidget(gap)
+            elif i:
+                bar.addSeparator()
+            for name in group:
+                action = self.actions[name]
+                bar.addAction(action)
+                button = bar.widgetForAction(action)
+                if labels[name] and isinstance(button, QToolButton):
+                    action.setIconText(labels[name])
+                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        return bar
+
+    def _list_recent(self) -> None:
+        self._recent_menu.clear()
+        for text in self._recent():
+            entry = self._recent_menu.addAction(Path(text).name)
+            entry.setToolTip(text)
+            entry.triggered.connect(lambda _=False, path=Path(text): self._open_path(path))
+        if self._recent_menu.isEmpty():
+            self._recent_menu.addAction("Nothing yet").setEnabled(False)
+
+
+def _action(window: QMainWindow, name: str) -> QAction:
+    spec = next(spec for spec in ACTIONS if spec.name == name)
+    action = QAction(spec.text, window)
+    action.setShortcuts([QKeySequence(key) for key in spec.shortcuts])
+    keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
+    action.setToolTip(spec.tip + keys)
+    action.setCheckable(spec.checkable)
+    run: Callable[[], None] = getattr(window, name)
+    action.triggered.connect(lambda checked=False: run())
+    window.addAction(action)
+    return action
