@@ -76,7 +76,9 @@ class _Canvas(QWidget):
         painter = QPainter(self)
         target = QRect(QPoint(0, 0), self.image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio))
         target.moveCenter(self.rect().center())
-        if abs(target.width() - self.width()) <= COARSE and abs(target.height() - self.height()) <= COARSE:
+        if self.image.isNull():
+            painter.fillRect(self.rect(), self.background)
+        elif abs(target.width() - self.width()) <= COARSE and abs(target.height() - self.height()) <= COARSE:
             target = self.rect()  # half a frame may be rounded
         else:
             painter.fillRect(self.rect(), self.background)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -42,6 +42,15 @@ def test_drop_opens_a_file(driver: Any, photo: Path) -> None:
     drop(driver.window, photo)
     driver.wait(lambda: driver.document.shown is not None)
     assert driver.document.name == "box.png" and driver.window.windowTitle().startswith("box.png")
+
+
+def test_nothing_of_the_start_page_shines_through_before_the_first_frame(driver: Any) -> None:
+    driver.window.parts.viewport.screen_.close()  # no frame will come
+    driver.window.parts.pages.setCurrentIndex(1)
+    driver.qtbot.wait(50)
+    screen = driver.window.parts.viewport.screen_.widget
+    picture = driver.window.grab(QRect(screen.mapTo(driver.window, QPoint(5, 5)), screen.size() / 2)).toImage()
+    assert picture.pixelColor(3, 3) == QColor("white") and picture.pixelColor(60, 60) == QColor("white")
 
 
 def test_photo_is_shown_before_its_splats(driver: Any, photo: Path, fake: Any) -> None:
