@@ -16,6 +16,9 @@ from tests.renderer.dense import render_dense
 from tests.renderer.scenes import CAMERA, GOLDEN_SETS, golden_cases, psnr, random_splats
 
 
+pytestmark = pytest.mark.timeout(600)  # the first run on a computer compiles the kernels
+
+
 @pytest.mark.parametrize("name", GOLDEN_SETS)
 def test_golden_pictures_are_met_at_50_db(name: str) -> None:
     for gaussians, camera, expected in golden_cases(name):
