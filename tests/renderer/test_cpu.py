@@ -15,7 +15,6 @@ from renderer.kernels import exp_negative
 from tests.renderer.dense import render_dense
 from tests.renderer.scenes import CAMERA, GOLDEN_SETS, golden_cases, psnr, random_splats
 
-
 pytestmark = pytest.mark.timeout(600)  # the first run on a computer compiles the kernels
 
 
