@@ -50,6 +50,12 @@ def photo_camera(crop: Camera, window: tuple[float, float, float], width: int, h
     )
 
 
+def window_of(photo: Camera, crop: Camera) -> tuple[float, float, float]:
+    """Return the crop's square in the photo's pixels, as (left, top, side): what `photo_camera` was given."""
+    scale = photo.fx / crop.fx
+    return photo.cx - crop.cx * scale, photo.cy - crop.cy * scale, crop.width * scale
+
+
 def view_cameras(crop: Camera, size: int) -> tuple[Camera, ...]:
     """Return the four cameras that look at the origin from all sides, the input's first."""
     e = float(np.arcsin(np.clip(crop.T_world_camera[1, 2], -1, 1)))

@@ -17,11 +17,11 @@ from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
 from model.stages.part import nearest_object_pixel
-from model.stages.predict import EmbeddedPredictor, Rasterize, pull, surface_picture
+from model.stages.predict import EmbeddedPredictor, Predictor, Rasterize, pull, surface_picture
+from model.stages.predict_partrm import PartRMPredictor, load_partrm
 from model.stages.reconstruct import reconstruct
 from model.stages.segment import object_mask
 from model.stages.state import Motion, Part, Prediction, State
-
 
 T = TypeVar("T", bound=torch.nn.Module)
 
@@ -30,16 +30,17 @@ class Pipeline:
     """Image -> rest state -> part -> motion -> next state."""
 
     def __init__(self, weights: str = "embedded", device: str = "auto", rasterize: Rasterize = surface_picture) -> None:
-        """Load the networks; raises WeightsError. `rasterize` draws predicted states for the image panel."""
+        """Load the networks; raises WeightsError. `rasterize` draws predicted states for the image panel.
+
+        weights: "embedded", or PartRM's by their name in the catalogue or the path of a file.
+        """
         self.device = choose_device(device)
+        partrm = None if weights == "embedded" else load_partrm(weights, self.device)
         self.surface = load_network(Surface, "surface", self.device)
         self.completion = load_network(Completion, "completion", self.device)
         part_net = load_network(PartNet, "part", self.device)
-        if weights != "embedded":
-            raise WeightsError(
-                f"Weights '{weights}' cannot be used yet", "The embedded weights need nothing: leave --weights out."
-            )
-        self.predictor = EmbeddedPredictor(part_net, self.completion, rasterize)
+        embedded = EmbeddedPredictor(part_net, self.completion, rasterize)
+        self.predictor: Predictor = PartRMPredictor(partrm, embedded, rasterize) if partrm else embedded
         self.times_s: dict[str, float] = {}  # of the last open
 
     def open(
@@ -58,14 +59,20 @@ class Pipeline:
         segmented = time.perf_counter()
         window = crop_window(mask)
         rgb = np.ascontiguousarray(image[..., :3])
-        views = multiview(rgb, mask, window, self.surface, self.completion, fov_deg, lambda f, what: progress(0.3 + 0.6 * f, what))
+        views = multiview(
+            rgb, mask, window, self.surface, self.completion, fov_deg, lambda f, what: progress(0.3 + 0.6 * f, what)
+        )
         seen = time.perf_counter()
         progress(0.9, "Laying splats")
         gaussians = reconstruct(views)
         h, w = mask.shape
         white = np.where(mask[..., None], rgb, 255).astype(np.uint8)
         camera = photo_camera(views[0].camera, window, w, h)
-        self.times_s = {"segment": segmented - start, "multiview": seen - segmented, "reconstruct": time.perf_counter() - seen}
+        self.times_s = {
+            "segment": segmented - start,
+            "multiview": seen - segmented,
+            "reconstruct": time.perf_counter() - seen,
+        }
         progress(1.0, "Done")
         return State(white, mask, camera, views[0].camera, gaussians)
 
@@ -103,5 +110,7 @@ def load_network(kind: type[T], name: str, device: torch.device) -> T:
     try:
         net.load_state_dict({k: v.float() for k, v in tensors.items()})
     except RuntimeError as problem:
-        raise WeightsError(f"The weights '{name}' do not fit this version", "Reinstall, or restore resources/weights.") from problem
+        raise WeightsError(
+            f"The weights '{name}' do not fit this version", "Reinstall, or restore resources/weights."
+        ) from problem
     return net.eval().requires_grad_(False).to(device)

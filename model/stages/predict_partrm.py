@@ -1,0 +1,149 @@
+"""Predict with PartRM: four pictures and the spread drags in, every Gaussian of the next state out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model import weights
+from model.camera import Camera
+from model.drag import Drag
+from model.gaussians import Gaussians, quaternion_from_matrix, quaternion_multiply
+from model.network.drag_embedding import FRAME
+from model.network.partrm import PRESETS, PartRM, from_weights, gaussians_from_output
+from model.network.partrm_input import SIZE, partdrag4d_cameras, prepare_views
+from model.progress import Progress, silent
+from model.stages.frame import window_of
+from model.stages.multiview import cut
+from model.stages.predict import EmbeddedPredictor, Rasterize, _by_part, pull, seen_state
+from model.stages.propagate import propagate
+from model.stages.state import Part, Prediction, State
+
+SPREAD = 10  # drags that the network gets for each one of the user's
+FAINT = 0.005  # Gaussians less opaque than this are left out
+NEAREST = 0.1  # how flat a lens may press the depths behind the object, see `carried`
+
+
+class PartRMPredictor:
+    """Ask PartRM for the next state; the part under a click and the preview's motion stay the embedded network's.
+
+    Views 1 to 3 are drawn from the state's own Gaussians; a multi-view diffusion stage takes their place later.
+    """
+
+    name = "partrm"
+
+    def __init__(self, network: PartRM, embedded: EmbeddedPredictor, rasterize: Rasterize, size: int = SIZE) -> None:
+        """Take the network and the side of the views that it is given, px (a power of two)."""
+        self.network, self.embedded, self.rasterize, self.size = network, embedded, rasterize, size
+
+    def part(self, state: State, click_px: tuple[float, float]) -> Part:
+        return self.embedded.part(state, click_px)
+
+    def predict(
+        self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
+    ) -> Prediction:
+        """Predict all the drags at once; times_s tells what part, motion, views, network and picture took."""
+        times = {"part": 0.0}
+        groups = _by_part(state, drags, part, self.embedded, times, progress)
+        clock = _Clock(times)
+        first, pulls = groups[0]
+        motion = pull(state, first, pulls)
+        clock("motion")
+        progress(0.3, "Looking from four sides")
+        cameras = partdrag4d_cameras(FRAME)
+        device = next(self.network.parameters()).device
+        pictures = torch.from_numpy(input_pictures(state, cameras, self.rasterize)).to(device)
+        views = prepare_views(pictures, cameras, self.size)
+        spread = [spread_drags(state, moving, own) for moving, own in groups]
+        starts, ends = (torch.cat(points)[None].to(device) for points in zip(*spread, strict=True))
+        clock("views")
+        with torch.inference_mode():
+            out = self.network(views, starts, ends, lambda f, what: progress(0.35 + 0.55 * f, what))
+        made = gaussians_from_output(out[0])
+        gaussians = carried(made.select(made.opacities >= FAINT), cameras[0], state.crop)
+        clock("network")
+        progress(0.9, "Drawing the new state")
+        after = seen_state(state, gaussians, self.rasterize)
+        clock("picture")
+        progress(1.0, "Done")
+        return Prediction(after, first, motion, times)
+
+
+class _Clock:
+    """Write down how long each stage took."""
+
+    def __init__(self, times: dict[str, float]) -> None:
+        self.times, self.since = times, time.perf_counter()
+
+    def __call__(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.times[stage], self.since = now - self.since, now
+
+
+def input_pictures(state: State, cameras: Sequence[Camera], rasterize: Rasterize) -> np.ndarray:
+    """Make PartRM's pictures on white, (V, S, S, 3) float32: the image itself, then the Gaussians from its cameras."""
+    rgb, alpha = cut(state.image, state.mask, window_of(state.camera, state.crop), cameras[0].width)
+    inside = carried(state.gaussians, state.crop, cameras[0])
+    frames = [np.dstack([rgb, alpha]), *(rasterize(inside, camera) for camera in cameras[1:])]
+    return np.stack([np.clip(f[..., :3] + 1 - f[..., 3:], 0, 1) for f in frames]).astype(np.float32)
+
+
+def spread_drags(state: State, part: Part, drags: Sequence[Drag]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spread the user's drags over their part; starts and ends, (SPREAD · D, 2) float32 each, pixels of the 512 frame.
+
+    A drag that starts just beside the part is moved onto it. Raises DragError for one without length.
+    """
+    left, top, side = window_of(state.camera, state.crop)
+    scale = FRAME / side
+    mask = cut(state.image, part.mask, (left, top, side), FRAME)[1] > 0.5  # (512, 512)
+    grabs = np.array([d.start_px for d in drags])
+    if not mask.any():  # a part too small to be seen in the frame
+        col, row = np.clip((grabs[0] - (left, top)) * scale, 0, FRAME - 1).astype(int)
+        mask[row, col] = True
+    there = np.argwhere(mask)[:, ::-1] + 0.5  # (P, 2) pixel centres
+    starts = (grabs - (left, top)) * scale
+    shifts = (np.array([d.end_px for d in drags]) - grabs) * scale
+    nearest = [there[np.argmin(((there - s) ** 2).sum(1))] for s in starts]
+    begin = torch.tensor(np.array(nearest), dtype=torch.float32)
+    return propagate(begin, begin + torch.tensor(shifts, dtype=torch.float32), torch.from_numpy(mask), SPREAD)
+
+
+def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:
+    """Carry Gaussians from the world of one camera into another's, where that one sees them at the same place.
+
+    Both cameras look at their world's origin. With equal lenses this is a similarity: turn, and scale by the ratio of
+    the distances. Otherwise it is the projective map (lines stay lines) that is one at the origin and keeps every
+    point at its place in the frame; each Gaussian is then scaled by as much as its surroundings are.
+    """
+    tan_s, tan_t = (0.5 * c.height / c.fy for c in (source, target))
+    z_s, z_t = (float(np.linalg.norm(c.position)) for c in (source, target))
+    T = source.T_camera_world
+    local = gaussians.positions @ T[:3, :3].T + T[:3, 3]  # (N, 3) source camera axes
+    depth = np.maximum(-local[:, 2], 1e-6)
+    r = tan_s / tan_t
+    # z' = a z / (1 + c z), with z' = z_t and dz' / dz = (z_t tan_t) / (z_s tan_s) where z = z_s
+    new_depth = z_t / z_s * r * depth / np.maximum(1 + (r - 1) * depth / z_s, NEAREST)
+    grow = (new_depth / (depth * r))[:, None]  # (N, 1) across the line of sight
+    moved = np.concatenate([local[:, :2] * grow, -new_depth[:, None]], axis=1)
+    R = target.T_world_camera[:3, :3]
+    turn = quaternion_from_matrix(R @ T[:3, :3])
+    return replace(
+        gaussians,
+        positions=(moved @ R.T + target.position).astype(np.float32),
+        rotations=quaternion_multiply(turn, gaussians.rotations),
+        scales=(gaussians.scales * grow).astype(np.float32),
+    )
+
+
+def load_partrm(name_or_path: str | Path, device: torch.device | str = "cpu") -> PartRM:
+    """Load PartRM by its weights' name or file; "big" or "small" is told from the shapes. Raises WeightsError."""
+    tensors = weights.load(weights.find(name_or_path))
+    entry = tensors.get("unet.conv_in.weight")
+    width = None if entry is None else len(entry)
+    preset = next((name for name, shape in PRESETS.items() if shape.down[0] == width), "big")
+    return from_weights(tensors, preset, device)

@@ -1,0 +1,241 @@
+"""PartRM behind the predictor's seam: what it is shown, where its Gaussians end, and how it stops."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from model import weights
+from model.articulation.joint import Joint
+from model.camera import Camera
+from model.drag import Drag
+from model.errors import Cancelled, DragError, WeightsError
+from model.gaussians import Gaussians, matrix_from_quaternion
+from model.network.embedded import Completion, PartNet, Surface
+from model.network.partrm import PartRM
+from model.network.partrm_input import partdrag4d_cameras
+from model.progress import silent
+from model.stages.frame import FOV_DEG, input_camera, photo_camera, window_of
+from model.stages.pipeline import Pipeline
+from model.stages.predict import EmbeddedPredictor, surface_picture
+from model.stages.predict_partrm import PartRMPredictor, carried, input_pictures, load_partrm, spread_drags
+from model.stages.reconstruct import view_discs
+from model.stages.state import Part, State, View
+
+WINDOW = (20.0, -10.0, 100.0)  # the crop in the photo
+WIDE, HIGH = 140, 80
+
+
+@pytest.fixture(autouse=True)
+def _same_weights() -> None:
+    torch.manual_seed(0)
+
+
+def state(fov_deg: float = FOV_DEG) -> State:
+    """A red square with a green half, seen straight on, in a photo that is larger than its crop."""
+    size = 64
+    crop = input_camera(0.3, fov_deg, size)
+    depth = np.zeros((size, size), np.float32)
+    depth[16:48, 16:48] = np.linalg.norm(crop.position)
+    rgb = np.zeros((size, size, 3), np.float32)
+    rgb[:, :32, 0] = rgb[:, 32:, 1] = 1
+    normal = np.broadcast_to(crop.T_world_camera[:3, 2], (size, size, 3)).astype(np.float32)
+    camera = photo_camera(crop, WINDOW, WIDE, HIGH)
+    x, y = camera.pixel_grid()[0, :, 0], camera.pixel_grid()[:, 0, 1]
+    mask = ((y > 15) & (y < 65))[:, None] & ((x > 45) & (x < 95))
+    image = np.full((HIGH, WIDE, 3), 255, np.uint8)
+    image[mask] = np.where(x[:, None] < 70, [255, 0, 0], [0, 255, 0])[None].repeat(HIGH, 0)[mask]
+    return State(image, mask, camera, crop, view_discs(View(crop, rgb, depth, normal), 0.5))
+
+
+def part(of: State) -> Part:
+    """The green half."""
+    mask = of.mask & (of.camera.pixel_grid()[..., 0] > 70)
+    splats = of.camera.project(of.gaussians.positions)[0][:, 0] > 70
+    grab = of.camera.unproject(np.array([80.0, 40.0]), float(np.linalg.norm(of.crop.position)))
+    joint = Joint("prismatic", np.array([1.0, 0.0, 0.0]), np.zeros(3))
+    return Part((80.0, 40.0), mask, splats, grab, 1.0, (joint,), (0.0,))
+
+
+def predictor() -> PartRMPredictor:
+    embedded = EmbeddedPredictor(PartNet().eval(), Completion().eval(), surface_picture)
+    return PartRMPredictor(PartRM("small").eval().requires_grad_(False), embedded, surface_picture, size=64)
+
+
+PULL = Drag((80.0, 40.0), (95.0, 40.0))
+
+
+def test_predicts_a_state_with_part_and_motion() -> None:
+    told: list[float] = []
+    before = state()
+    prediction = predictor().predict(before, [PULL], part(before), lambda f, what: told.append(f))
+    after = prediction.state
+    assert 0 < len(after.gaussians) <= 4 * 32 * 32
+    assert not after.gaussians.antialiased and after.gaussians.opacities.min() >= 0.005
+    assert after.image.shape == (HIGH, WIDE, 3) and after.mask.shape == (HIGH, WIDE)
+    assert after.camera is before.camera and after.crop is before.crop
+    assert prediction.motion is not None and prediction.motion.amount > 0.05
+    assert set(prediction.times_s) == {"part", "motion", "views", "network", "picture"}
+    assert told == sorted(told) and told[-1] == 1
+
+
+def test_finds_the_part_itself_where_none_is_given() -> None:
+    prediction = predictor().predict(state(), [PULL])
+    assert prediction.part is not None and prediction.part.mask[40, 80]
+    assert prediction.times_s["part"] > 0
+
+
+def test_stops_between_the_networks_blocks() -> None:
+    calls = 0
+
+    def stop(fraction: float, what: str) -> None:
+        nonlocal calls
+        if what == "Predicting":
+            calls += 1
+            if calls == 3:
+                raise Cancelled
+
+    before = state()
+    with pytest.raises(Cancelled):
+        predictor().predict(before, [PULL], part(before), stop)
+    assert calls == 3
+
+
+def points(positions: np.ndarray) -> Gaussians:
+    n = len(positions)
+    turned = np.tile(np.float32([1, 0, 0, 0]), (n, 1))
+    return Gaussians.from_colours(positions, turned, np.full((n, 3), 0.01), np.ones(n), np.ones((n, 3)))
+
+
+@pytest.mark.parametrize("fov_deg", [15.0, 35.0, 49.1, 60.0])
+def test_gaussians_keep_their_place_in_the_frame(fov_deg: float) -> None:
+    source, target = partdrag4d_cameras(512)[0], input_camera(0.4, fov_deg, 200)
+    rng = np.random.default_rng(0)
+    there = np.concatenate([np.zeros((1, 3)), rng.uniform(-0.9, 0.9, (50, 3))]).astype(np.float32)
+    here = carried(points(there), source, target)
+    pixels, depth = target.project(here.positions)
+    np.testing.assert_allclose(pixels[0], (100, 100), atol=1e-4)
+    np.testing.assert_allclose(pixels / 200, source.project(there)[0] / 512, atol=1e-5)
+    assert depth.min() > 0 and np.array_equal(np.argsort(depth), np.argsort(source.project(there)[1]))
+    # a Gaussian takes up as much of the frame as before
+    span = here.scales[:, 0] * target.fx / depth / 200
+    np.testing.assert_allclose(span, 0.01 * source.fx / source.project(there)[1] / 512, rtol=1e-4)
+
+
+def test_a_known_offset_lands_on_the_right_pixel() -> None:
+    target = input_camera(0.0, 35.0, 200)
+    border = 2.4 * np.tan(np.deg2rad(49.1) / 2)  # of PartRM's frame at its origin
+    here = carried(points(np.array([[border / 2, border / 4, 0]])), partdrag4d_cameras()[0], target)
+    np.testing.assert_allclose(here.positions[0], (0.3, 0.15, 0), atol=1e-5)
+    np.testing.assert_allclose(target.project(here.positions[0])[0], (150, 75), atol=1e-3)
+
+
+def test_with_equal_lenses_the_way_is_a_similarity() -> None:
+    source, target = partdrag4d_cameras()[0], input_camera(0.5, 49.1, 64)
+    there = np.random.default_rng(1).uniform(-0.9, 0.9, (20, 3)).astype(np.float32)
+    here = carried(points(there), source, target)
+    scale = np.linalg.norm(target.position) / 2.4
+    R = target.T_world_camera[:3, :3]
+    np.testing.assert_allclose(here.positions, scale * there @ R.T, atol=1e-5)
+    np.testing.assert_allclose(here.scales, 0.01 * scale, rtol=1e-5)
+    np.testing.assert_allclose(matrix_from_quaternion(here.rotations), np.tile(R, (20, 1, 1)), atol=1e-5)
+
+
+def test_the_way_back_ends_where_it_began() -> None:
+    here = state().gaussians
+    crop, lens = input_camera(0.3, 35.0, 64), partdrag4d_cameras()[0]
+    back = carried(carried(here, crop, lens), lens, crop)
+    np.testing.assert_allclose(back.positions, here.positions, atol=1e-5)
+    np.testing.assert_allclose(back.scales, here.scales, rtol=1e-4)
+    np.testing.assert_allclose(np.abs((back.rotations * here.rotations).sum(1)), 1, atol=1e-5)
+
+
+def test_the_window_is_the_one_the_photo_was_cut_by() -> None:
+    before = state()
+    np.testing.assert_allclose(window_of(before.camera, before.crop), WINDOW)
+
+
+def test_pictures_are_the_image_and_the_gaussians_on_white() -> None:
+    before = state()
+    asked: list[Camera] = []
+
+    def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
+        asked.append(camera)
+        return surface_picture(gaussians, camera)
+
+    cameras = partdrag4d_cameras(128)
+    pictures = input_pictures(before, cameras, rasterize)
+    assert pictures.shape == (4, 128, 128, 3) and pictures.dtype == np.float32
+    assert asked == cameras[1:]
+    assert (pictures[:, 2, 2] == 1).all()
+    np.testing.assert_allclose(pictures[0, 64, 48], (1, 0, 0), atol=0.01)
+    np.testing.assert_allclose(pictures[0, 64, 80], (0, 1, 0), atol=0.01)
+    # camera 0 would see the same thing at the same place: the pictures belong together
+    itself = surface_picture(carried(before.gaussians, before.crop, cameras[0]), cameras[0])
+    seen, shown = itself[..., 3] > 0.5, pictures[0].min(2) < 0.5
+    assert (seen & shown).sum() / (seen | shown).sum() > 0.9
+
+
+def test_drags_are_spread_over_the_part_in_the_512_frame() -> None:
+    before = state()
+    starts, ends = spread_drags(before, part(before), [PULL, Drag((75.0, 30.0), (75.0, 35.0))])
+    assert starts.shape == ends.shape == (20, 2)
+    scale = 512 / WINDOW[2]
+    left, top, _ = WINDOW
+    assert starts[:, 0].min() >= (70 - left) * scale - 3 and starts[:, 1].max() <= (65 - top) * scale + 3
+    np.testing.assert_allclose(ends[:10] - starts[:10], [[15 * scale, 0]] * 10, atol=1e-3)
+    np.testing.assert_allclose(ends[10:] - starts[10:], [[0, 5 * scale]] * 10, atol=1e-3)
+
+
+def test_drag_just_beside_the_part_is_moved_onto_it_and_one_without_length_refused() -> None:
+    before = state()
+    starts, _ = spread_drags(before, part(before), [Drag((69.0, 40.0), (90.0, 40.0))])
+    assert starts.shape == (10, 2)
+    with pytest.raises(DragError, match="no length"):
+        spread_drags(before, part(before), [Drag((80.0, 40.0), (80.0, 40.0))])
+
+
+def test_part_too_small_for_the_frame_still_moves() -> None:
+    before = state()
+    empty = np.zeros_like(before.mask)
+    tiny = Part((80.5, 40.5), empty, np.zeros(len(before.gaussians), bool), np.zeros(3), 1.0)
+    starts, _ = spread_drags(before, tiny, [Drag((80.5, 40.5), (90.5, 40.5))])
+    assert torch.equal(starts, starts[:1].expand(10, 2))
+
+
+def test_released_weights_are_told_by_their_shapes(tmp_path: Path) -> None:
+    network = PartRM("small")
+    path = tmp_path / "mine.safetensors"
+    save_file(network.state_dict(), path)
+    loaded = load_partrm(path)
+    assert loaded.preset == "small" and not loaded.training
+    torch.testing.assert_close(loaded.conv.weight, network.conv.weight)
+    save_file({"unet.conv_in.weight": torch.zeros(7, 9, 3, 3)}, path)
+    with pytest.raises(WeightsError, match="PartRM"):
+        load_partrm(path)
+
+
+def test_pipeline_predicts_with_weights_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, kind in (("surface", Surface), ("part", PartNet), ("completion", Completion)):
+        save_file(kind().state_dict(), tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
+    path = tmp_path / "partrm.safetensors"
+    save_file(PartRM("small").state_dict(), path)
+    pipeline = Pipeline(str(path), "cpu")
+    assert isinstance(pipeline.predictor, PartRMPredictor)
+    pipeline.predictor.size = 64
+    before = state()
+    found = pipeline.part(before, PULL.start_px)
+    assert pipeline.motion(before, found, PULL).joint.kind in ("prismatic", "revolute")
+    prediction = pipeline.predict(before, [PULL], found, silent)
+    assert prediction.part is found and len(prediction.state.gaussians) > 0
+    assert Pipeline(device="cpu").predictor.name == "embedded"
+
+
+def test_absent_weights_say_where_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "data_folder", lambda: tmp_path)
+    with pytest.raises(WeightsError) as caught:
+        Pipeline("partdrag4d", "cpu")
+    assert "GasaiYU/PartRM" in caught.value.hint
