@@ -28,7 +28,9 @@ def score_table(results: Sequence[Result]) -> str:
     for name in ORDER:
         r = mean_row(results, name)
         cells = (r.psnr_input, r.changed_input, r.psnr, r.ssim, r.changed)
-        lines.append(f"| {name} | " + " | ".join(f"{c:.3f}" if k == 3 else f"{c:.2f}" for k, c in enumerate(cells)) + " |")
+        lines.append(
+            f"| {name} | " + " | ".join(f"{c:.3f}" if k == 3 else f"{c:.2f}" for k, c in enumerate(cells)) + " |"
+        )
     return "\n".join(lines)
 
 

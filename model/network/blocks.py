@@ -65,7 +65,13 @@ class UNet(nn.Module):
     """Encode and decode a picture over a ladder of resolutions, with attention at the lowest one."""
 
     def __init__(
-        self, inputs: int, channels: tuple[int, ...], depths: tuple[int, ...], size: int, views: int = 1, attentions: int = 2
+        self,
+        inputs: int,
+        channels: tuple[int, ...],
+        depths: tuple[int, ...],
+        size: int,
+        views: int = 1,
+        attentions: int = 2,
     ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(inputs, channels[0], 3, padding=1)

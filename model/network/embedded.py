@@ -47,45 +47,51 @@ class Surface(nn.Module):
 
 
 class PartOutput(NamedTuple):
-    mask: Tensor  # (B, 128, 128) logits of belonging to the clicked part
-    kind: Tensor  # (B,) logit of turning (revolute) against sliding (prismatic)
-    axis: Tensor  # (B, 3) world direction of the joint, positive amounts open; not normalised
-    hinge: Tensor  # (B, 3, 32, 32) from each pixel's surface point to the nearest point of the hinge, world units
+    code: Tensor  # (B, 12, 128, 128) pixels of one part have codes that lie near each other
+    spread: Tensor  # (B, 128, 128) how far apart the codes of this pixel's part may lie
+    movable: Tensor  # (B, 64, 64) logit of belonging to a part that moves
+    kind: Tensor  # (B, 64, 64) logit of turning (revolute) against sliding (prismatic)
+    axis: Tensor  # (B, 3, 64, 64) world direction of the joint, positive amounts open; not normalised
+    hinge: Tensor  # (B, 3, 64, 64) from each pixel's surface point to the nearest point of its hinge, world units
 
 
 class PartNet(nn.Module):
-    """The part under a click, and the joint that it probably moves on."""
+    """Which pixels belong together as one part, and the joint that each probably moves on.
+
+    It sees no click: one pass serves every click on the image, and training learns from all parts of an image at once.
+    """
+
+    CODE = 12
 
     def __init__(self) -> None:
         super().__init__()
         channels = (48, 64, 128, 192)
-        self.net = UNet(4 * 4 + 11, channels, (1, 2, 2, 2), SIZE // 2, attentions=2)
-        self.head = nn.Conv2d(channels[0], 4, 3, padding=1)
-        self.hinge = nn.Conv2d(channels[0], 3, 2, stride=2)
-        self.pool = nn.Conv2d(channels[0], 64, 1)
-        self.joint = nn.Sequential(nn.Linear(channels[-1] + 64, 128), nn.SiLU(), nn.Linear(128, 4))
+        self.net = UNet(4 * 4 + 7, channels, (1, 2, 2, 2), SIZE // 2, attentions=3)
+        self.code = nn.Conv2d(channels[0], 4 * (self.CODE + 1), 3, padding=1)
+        self.dense = nn.Conv2d(channels[0], 8, 3, padding=1)
 
-    def forward(self, rgb: Tensor, alpha: Tensor, points: Tensor, normals: Tensor, click: Tensor) -> PartOutput:
-        """Take the 128 px view with the surface it shows, and one click.
+    def forward(self, rgb: Tensor, alpha: Tensor, points: Tensor, normals: Tensor) -> PartOutput:
+        """Take the 128 px view with the surface it shows.
 
-        rgb (B, 3, 128, 128) on black, alpha (B, 128, 128), points and normals (B, 3, 64, 64) in world axes,
-        click (B, 2) pixel centres (x, y) of the 128 px view.
+        rgb (B, 3, 128, 128) on black, alpha (B, 128, 128), points and normals (B, 3, 64, 64) in world axes.
         """
-        near = [click_map(click / 2, SIDE, sigma) for sigma in (1.0, 5.0)]
-        small, cover = F.avg_pool2d(rgb, 2), F.avg_pool2d(alpha[:, None], 2)
-        like = (small - at(small, click / 2)[:, :, None, None]).abs().mean(1, keepdim=True)
-        away = points - at(points, click / 2)[:, :, None, None]
-        facing = (normals * at(normals, click / 2)[:, :, None, None]).sum(1, keepdim=True)
+        seen = (F.avg_pool2d(alpha[:, None], 2) > 0.5).to(rgb.dtype)
         picture = F.pixel_unshuffle(torch.cat([rgb * 2 - alpha[:, None], alpha[:, None]], 1), 2)
-        seen = (cover > 0.5).to(rgb.dtype)
-        x = torch.cat([picture, *near, like * 4 * seen, away * 2 * seen, facing * seen, normals * seen, points[:, 1:2] * 2 * seen], 1)
-        x, bottom = self.net(x)
-        logits = self.head(x)
-        weight = torch.sigmoid(logits.amax(1, keepdim=True)) + 1e-4
-        inside = (self.pool(x) * weight).sum((2, 3)) / weight.sum((2, 3))
-        joint = self.joint(torch.cat([bottom.mean((2, 3)), inside], 1)).float()
-        mask = F.pixel_shuffle(logits, 2)[:, 0].float()
-        return PartOutput(mask, joint[:, 0], joint[:, 1:], self.hinge(x).float())
+        x, _ = self.net(torch.cat([picture, normals * seen, points * 2 * seen, seen], 1))
+        code = F.pixel_shuffle(self.code(x), 2).float()
+        dense = self.dense(x).float()
+        return PartOutput(code[:, :-1], code[:, -1], dense[:, 0], dense[:, 1], dense[:, 2:5], dense[:, 5:])
+
+
+def part_logits(out: PartOutput, clicks: Tensor) -> Tensor:
+    """Compare every pixel's code with that of a clicked one; clicks (B, K, 2) pixels (column, row) -> (B, K, 128, 128)."""
+    b = torch.arange(len(clicks), device=clicks.device)[:, None]
+    col, row = clicks[..., 0].long(), clicks[..., 1].long()
+    own = out.code[b, :, row, col]  # (B, K, CODE)
+    codes = out.code.flatten(2)  # (B, CODE, N)
+    far = (own**2).sum(2)[..., None] - 2 * own @ codes + (codes**2).sum(1)[:, None]
+    spread = F.softplus(out.spread[b, row, col])[..., None] + 0.1
+    return (4 * (1 - far / spread)).clamp(-12, 4).unflatten(2, out.code.shape[2:])
 
 
 class CompletionOutput(NamedTuple):
@@ -146,19 +152,6 @@ def ray_grid(tan_half_fov: Tensor, size: int) -> Tensor:
 def normal_towards(rays: Tensor) -> Tensor:
     """Give the unit direction from each pixel's surface to the camera, camera axes; (B, 2, H, W) -> (B, 3, H, W)."""
     return F.normalize(torch.cat([-rays, torch.ones_like(rays[:, :1])], 1).float(), dim=1)
-
-
-def click_map(click: Tensor, size: int, sigma: float) -> Tensor:
-    """Draw a Gaussian of sigma pixels round each click, (B, 2) pixel coordinates -> (B, 1, size, size)."""
-    r = torch.arange(size, device=click.device, dtype=click.dtype) + 0.5
-    dx, dy = r[None] - click[:, :1], r[None] - click[:, 1:]
-    return torch.exp(-(dx[:, None, None, :] ** 2 + dy[:, None, :, None] ** 2) / (2 * sigma**2))
-
-
-def at(maps: Tensor, click: Tensor) -> Tensor:
-    """Read (B, C, S, S) maps at (B, 2) pixel coordinates (x, y), nearest pixel; (B, C)."""
-    i = click.long().clamp(0, maps.shape[-1] - 1)
-    return maps[torch.arange(len(maps)), :, i[:, 1], i[:, 0]]
 
 
 def elevation_matrix(elevation: Tensor) -> Tensor:

@@ -18,7 +18,9 @@ FINE = 256  # px, side of the input view's own splats
 STEP = 0.03  # world units: a larger depth difference between neighbours is an edge, not a slope
 
 
-def cut(image: np.ndarray, mask: np.ndarray, window: tuple[float, float, float], size: int) -> tuple[np.ndarray, np.ndarray]:
+def cut(
+    image: np.ndarray, mask: np.ndarray, window: tuple[float, float, float], size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Cut the square window out of an image and its mask at a size in pixels; what lies outside is empty.
 
     image (H, W, 3) uint8 and mask (H, W) bool give colours (size, size, 3) float32 premultiplied and coverage (size, size) float32.

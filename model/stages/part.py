@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -13,7 +14,7 @@ from model.articulation.joint import Joint
 from model.camera import Camera
 from model.errors import DragError
 from model.gaussians import Gaussians, matrix_from_quaternion
-from model.network.embedded import SIZE, PartNet
+from model.network.embedded import SIZE, PartNet, PartOutput, part_logits
 from model.stages.multiview import cut
 from model.stages.reproject import reproject
 from model.stages.rigid import box_frame, likely_joints
@@ -58,39 +59,57 @@ def facing_normals(gaussians: Gaussians, camera: Camera) -> np.ndarray:
     return np.where(away[:, None], -n, n)
 
 
-def find_part(state: State, click_px: tuple[float, float], net: PartNet) -> Part:
-    """Find the part under a click in the image; raises DragError where there is no object."""
-    click = nearest_object_pixel(state.mask, click_px)
-    scale = SIZE / _window(state)[2]
-    left, top, _ = _window(state)
-    in_crop = np.clip((np.array(click) - (left, top)) * scale, 0.5, SIZE - 0.5)
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What PartNet says of a whole state; every click is answered from it."""
+
+    out: PartOutput  # batch of one, on the CPU
+    seen: Seen
+    points: np.ndarray  # (S, S, 3) world
+    normals: np.ndarray  # (S, S, 3) world
+    there: np.ndarray  # (S, S) bool, where there is a surface
+
+
+def read_parts(state: State, net: PartNet) -> Parts:
+    """Run PartNet on what the input view shows of a state."""
     seen = look(state.gaussians, state.crop)
     rgb, alpha = cut(state.image, state.mask, _window(state), SIZE)
     points, normals, there = filled_surface(seen, state.crop, alpha > 0.5)
     device = next(net.parameters()).device
+    maps = [torch.from_numpy(a.transpose(2, 0, 1).astype(np.float32))[None] for a in (rgb, points[::2, ::2], normals)]
+    small_normals = F.normalize(F.avg_pool2d(maps[2], 2), dim=1, eps=1e-4)
     with torch.inference_mode():
-        out = net(
-            torch.from_numpy(rgb.transpose(2, 0, 1))[None].to(device),
-            torch.from_numpy(alpha)[None].to(device),
-            torch.from_numpy(points[::2, ::2].transpose(2, 0, 1).astype(np.float32))[None].to(device),
-            F.normalize(F.avg_pool2d(torch.from_numpy(normals.transpose(2, 0, 1).astype(np.float32))[None], 2), dim=1).to(device),
-            torch.from_numpy(in_crop.astype(np.float32))[None].to(device),
-        )
-    logits = out.mask[0].cpu().numpy()
-    small = under_click((logits > 0) & there, in_crop)
+        inputs = (maps[0], torch.from_numpy(alpha)[None], maps[1], small_normals)
+        out = net(*(t.to(device) for t in inputs))
+    return Parts(PartOutput(*(t.cpu() for t in out)), seen, points, normals, there)
+
+
+def find_part(state: State, parts: Parts, click_px: tuple[float, float]) -> Part:
+    """Find the part under a click in the image; raises DragError where there is no object."""
+    click = nearest_object_pixel(state.mask, click_px)
+    left, top, side = _window(state)
+    in_crop = np.clip((np.array(click) - (left, top)) * SIZE / side, 0.5, SIZE - 0.5)
+    logits = part_logits(parts.out, torch.from_numpy(in_crop)[None, None])[0, 0].numpy()
+    small = under_click((logits > 0) & parts.there, in_crop)
     score = float(1 / (1 + np.exp(-logits[small].mean())))
-    p, n = points[small], normals[small]
-    weights = small[::4, ::4] if small[::4, ::4].any() else there[::4, ::4]
-    hinge = out.hinge[0].cpu().numpy().transpose(1, 2, 0)[weights].mean(0) + points[::4, ::4][weights].mean(0)
-    axis = out.axis[0].cpu().numpy().astype(np.float64)
-    guess = Joint("revolute", axis / max(float(np.linalg.norm(axis)), 1e-6), hinge.astype(np.float64))
-    turns = float(1 / (1 + np.exp(-float(out.kind[0]))))
-    joints, costs = likely_joints(p, n, guess, turns)
+    points, normals = parts.points[small], parts.normals[small]
+    joints, costs = likely_joints(points, normals, *guessed_joint(parts, small))
     mask = enlarge(np.where(small, np.maximum(logits, 0.5), np.minimum(logits, -0.5)), state)
-    splats = part_splats(state.gaussians, state.crop, seen, small, p, n)
-    row, col = int(in_crop[1]), int(in_crop[0])
-    grab = state.crop.resized(SIZE, SIZE).unproject(in_crop, _depth(points[row, col], state.crop))
+    splats = part_splats(state.gaussians, state.crop, parts.seen, small, points, normals)
+    at = parts.points[int(in_crop[1]), int(in_crop[0])]
+    grab = state.crop.resized(SIZE, SIZE).unproject(in_crop, float(state.crop.project(at)[1]))
     return Part(click, mask, splats, grab, score, joints, costs)
+
+
+def guessed_joint(parts: Parts, mask: np.ndarray) -> tuple[Joint, float]:
+    """Average what the pixels of a (S, S) mask say of their joint; returns it and how likely it turns (0..1)."""
+    small = mask[::2, ::2]
+    small = small if small.any() else cv2.dilate(mask.astype(np.uint8), np.ones((2, 2)))[::2, ::2] > 0
+    axis = parts.out.axis[0].numpy()[:, small].mean(1).astype(np.float64)
+    axis /= max(float(np.linalg.norm(axis)), 1e-6)
+    pivot = (parts.out.hinge[0].numpy()[:, small] + parts.points[::2, ::2][small].T).mean(1)
+    turns = float(1 / (1 + np.exp(-parts.out.kind[0].numpy()[small].mean())))
+    return Joint("revolute", axis, pivot.astype(np.float64)), turns
 
 
 def nearest_object_pixel(mask: np.ndarray, click_px: tuple[float, float]) -> tuple[float, float]:
@@ -115,10 +134,6 @@ def _window(state: State) -> tuple[float, float, float]:
     side = state.crop.width * state.camera.fx / state.crop.fx
     scale = side / state.crop.width
     return state.camera.cx - state.crop.cx * scale, state.camera.cy - state.crop.cy * scale, side
-
-
-def _depth(point: np.ndarray, camera: Camera) -> float:
-    return float(camera.project(point)[1])
 
 
 def filled_surface(seen: Seen, crop: Camera, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -18,11 +18,10 @@ from model.progress import Progress, silent
 from model.stages import rigid
 from model.stages.frame import view_cameras
 from model.stages.multiview import complete
-from model.stages.part import disc_normals, find_part, look
+from model.stages.part import Parts, disc_normals, find_part, look, read_parts
 from model.stages.reconstruct import FOOTPRINT, view_discs
 from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
-
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
 PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
@@ -47,9 +46,12 @@ class EmbeddedPredictor:
 
     def __init__(self, part_net: PartNet, completion: Completion, rasterize: Rasterize) -> None:
         self.part_net, self.completion, self.rasterize = part_net, completion, rasterize
+        self._read: tuple[State, Parts] | None = None  # the last state's parts: a second click costs nothing
 
     def part(self, state: State, click_px: tuple[float, float]) -> Part:
-        return find_part(state, click_px, self.part_net)
+        if self._read is None or self._read[0] is not state:
+            self._read = (state, read_parts(state, self.part_net))
+        return find_part(state, self._read[1], click_px)
 
     def predict(
         self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
@@ -76,7 +78,12 @@ class EmbeddedPredictor:
 
 
 def _by_part(
-    state: State, drags: Sequence[Drag], part: Part | None, predictor: EmbeddedPredictor, times: dict[str, float], progress: Progress
+    state: State,
+    drags: Sequence[Drag],
+    part: Part | None,
+    predictor: EmbeddedPredictor,
+    times: dict[str, float],
+    progress: Progress,
 ) -> list[tuple[Part, list[Drag]]]:
     """Group the drags by the part that they start on."""
     groups: list[tuple[Part, list[Drag]]] = [(part, [])] if part else []
@@ -167,4 +174,6 @@ def surface_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
     size = max(camera.width, camera.height)
     seen = look(gaussians, replace(camera, width=size, height=size), size)
     there = seen.depth > 0
-    return np.concatenate([seen.rgb * there[..., None], there[..., None]], 2)[: camera.height, : camera.width].astype(np.float32)
+    return np.concatenate([seen.rgb * there[..., None], there[..., None]], 2)[: camera.height, : camera.width].astype(
+        np.float32
+    )

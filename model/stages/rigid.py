@@ -114,7 +114,9 @@ def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], 
     _, k, amount = best
     joint = part.joints[k]
     step = (2 * (SLIDE_LIMITS if joint.kind == "prismatic" else TURN_LIMITS_RAD)[1]) / 120
-    solved = [joint.solve(p, camera, d.end_px, (amount - step, amount + step)) for p, d in zip(grab, drags, strict=True)]
+    solved = [
+        joint.solve(p, camera, d.end_px, (amount - step, amount + step)) for p, d in zip(grab, drags, strict=True)
+    ]
     weights = np.exp(min(totals) - np.array(totals))
     same_kind = np.array([j.kind == joint.kind for j in part.joints])
     confidence = float(weights[same_kind].sum() / weights.sum())

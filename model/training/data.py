@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from model.network.embedded import SIDE, SIZE
-from model.partdrag4d.procedural import Buffers, Scene, input_cameras, make_scene, part_points, trace
+from model.partdrag4d.procedural import Buffers, Scene, input_cameras, make_scene, trace
 from model.stages.reproject import reproject, surface_points
 
 Example = dict[str, np.ndarray]
 Batch = dict[str, Tensor]
+CLICKS = 8  # on the parts of one image
 FIRST_SEED = 1_000_000  # training counts up from here; seeds below are for looking at
 
 
@@ -48,37 +49,41 @@ def surface_example(seed: int) -> Example | None:
 
 
 def part_example(seed: int) -> Example | None:
-    """Make what PartNet learns from: one view, a click on a movable part, its mask and joint."""
+    """Make what PartNet learns from: one view, clicks on its parts, and every pixel's joint."""
     scene = make_scene(seed)
     example = view0(scene, scene.amounts[scene.source])
-    link = example.pop("link")
+    link = example["link"]
     rng = np.random.default_rng(seed)
-    areas = np.bincount(link[link < 255], minlength=len(scene.joints) + 1)[1:]
-    clickable = np.flatnonzero(areas >= 25)
-    if len(clickable) == 0:
+    areas = np.bincount(link[link < 255], minlength=len(scene.joints) + 1)
+    parts = np.flatnonzero(areas[1:] >= 12) + 1
+    if len(parts) == 0:
         return None
-    moving = scene.moving - 1
-    chosen = moving if moving in clickable and rng.random() < 0.5 else int(rng.choice(clickable))
-    mask = link == chosen + 1
-    row, col = rng.choice(np.argwhere(mask))
-    joint = scene.joints[chosen]
-    turns = joint.kind == "revolute"
-    camera = scene.camera0.resized(SIZE // 4, SIZE // 4)
-    there = mask[::4, ::4]
+    # each part in turn, the body now and then
+    chosen = np.concatenate([rng.permutation(np.resize(parts, CLICKS - 1)), [0 if areas[0] > 12 else parts[0]]])
+    clicks = np.array([rng.choice(np.argwhere(link == k))[::-1] for k in chosen])
+    camera = scene.camera0.resized(SIDE, SIDE)
+    small = link[::2, ::2]
+    there = small < 255
     d = np.linalg.norm(scene.camera0.position)
-    hinge = np.zeros((SIZE // 4, SIZE // 4, 3), np.float32)
-    if turns and there.any():
-        # the pixel in the corner of each 4 x 4 block stands for it
-        p = camera.unproject(camera.pixel_grid()[there] - 0.375, example["depth"][::4, ::4][there] + d)
-        r = p - joint.pivot
-        hinge[there] = -(r - (r @ joint.axis)[:, None] * joint.axis)
+    corner = camera.pixel_grid() - 0.25  # the first of each 2 x 2 pixels stands for them
+    points = camera.unproject(corner, np.where(there, example["depth"][::2, ::2] + d, 1))
+    kind, weight = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    axis, hinge = np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE, 3), np.float32)
+    for k in parts:
+        joint, own = scene.joints[k - 1], small == k
+        kind[own] = joint.kind == "revolute"
+        weight[own] = areas[k] ** -0.5  # a small drawer counts for more than its pixels
+        axis[own] = joint.axis
+        if joint.kind == "revolute":
+            r = points[own] - joint.pivot
+            hinge[own] = (r @ joint.axis)[:, None] * joint.axis - r
     return example | {
-        "mask": mask,
-        "click": np.array([col + 0.5, row + 0.5], np.float32),
-        "kind": np.float32(turns),
-        "axis": joint.axis.astype(np.float32),
+        "clicks": clicks,
+        "clicked": chosen.astype(np.uint8),
+        "kind": kind,
+        "axis": axis.transpose(2, 0, 1),
         "hinge": hinge.transpose(2, 0, 1),
-        "hinge_there": there & turns,
+        "weight": weight,
     }
 
 

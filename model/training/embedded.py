@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from model.network.embedded import SIDE, SIZE, Completion, PartNet, Surface, ray_grid
-from model.network.embedded import elevation_matrix
+from model.network.embedded import SIDE, SIZE, Completion, PartNet, Surface, elevation_matrix, part_logits, ray_grid
 from model.training.data import Batch, batches, vary_colours
 from model.training.muon import Muon
 
@@ -58,23 +57,33 @@ def part_loss(surface: nn.Module) -> Callable[[nn.Module, Batch, torch.Generator
         elevation = torch.where(true[:, 0, 0], batch["elevation"], guess.elevation)
         R = elevation_matrix(elevation)
         points, normals = world_maps(depth, normal, batch["tan_half_fov"], R)
-        out = net(rgb, batch["alpha"], points, normals, batch["click"])
+        out = net(rgb, batch["alpha"], points, normals)
+        logits = part_logits(out, batch["clicks"])  # (B, K, 128, 128)
+        mask = (batch["link"][:, None] == batch["clicked"][..., None, None]).float()
+        there = batch["there"][:, None].float()
+        bce = F.binary_cross_entropy_with_logits(logits, mask, reduction="none") * there
+        p = torch.sigmoid(logits) * there
+        dice = 1 - (2 * (p * mask).sum((2, 3)) + 1) / (p.sum((2, 3)) + mask.sum((2, 3)) + 1)
         # the truth is turned into the frame that the network was shown
         turn = R @ elevation_matrix(batch["elevation"]).transpose(1, 2)
-        axis = (turn @ batch["axis"][..., None])[..., 0]
+        axis = torch.einsum("bij,bjhw->bihw", turn, batch["axis"])
         hinge = torch.einsum("bij,bjhw->bihw", turn, batch["hinge"])
-        mask = batch["mask"].float()
-        there = batch["there"].float()
-        bce = F.binary_cross_entropy_with_logits(out.mask, mask, reduction="none")
-        p = torch.sigmoid(out.mask) * there
-        dice = 1 - (2 * (p * mask).sum((1, 2)) + 1) / (p.sum((1, 2)) + mask.sum((1, 2)) + 1)
-        held = batch["hinge_there"].float()[:, None]
+        weight = batch["weight"] / (batch["weight"].sum() + 1e-6)
+        turns = batch["kind"] * batch["weight"]
+        turns = turns / (turns.sum() + 1e-6)
+        moves = (batch["weight"] > 0).float()
+        seen = batch["there"][:, ::2, ::2].float()
         return {
-            "mask": 2 * (bce * there).sum() / there.sum(),
+            "mask": 3 * bce.sum() / (there.sum() * mask.shape[1]),
             "dice": dice.mean(),
-            "kind": 0.5 * F.binary_cross_entropy_with_logits(out.kind, batch["kind"]),
-            "axis": (1 - F.cosine_similarity(out.axis, axis, dim=1)).mean() + 0.05 * (out.axis - axis).abs().mean(),
-            "hinge": 2 * ((out.hinge - hinge).abs() * held).sum() / (held.sum() * 3 + 1),
+            "movable": 0.5
+            * (F.binary_cross_entropy_with_logits(out.movable, moves, reduction="none") * seen).sum()
+            / seen.sum(),
+            "kind": 0.5
+            * (F.binary_cross_entropy_with_logits(out.kind, batch["kind"], reduction="none") * weight).sum(),
+            "axis": ((1 - F.cosine_similarity(out.axis, axis, dim=1)) * weight).sum()
+            + 0.1 * ((out.axis - axis).abs().sum(1) * weight).sum(),
+            "hinge": 2 * ((out.hinge - hinge).abs().sum(1) * turns).sum(),
         }
 
     return loss
@@ -133,11 +142,15 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{stage}.pt"
     net = NETWORKS[stage]().to(memory_format=torch.channels_last)
-    matrices = [p for n, p in net.named_parameters() if p.ndim >= 2 and n.startswith("net.") and "enter" not in n and "place" not in n]
+    matrices = [
+        p
+        for n, p in net.named_parameters()
+        if p.ndim >= 2 and n.startswith("net.") and "enter" not in n and "place" not in n
+    ]
     chosen = {id(p) for p in matrices}
     others = [p for p in net.parameters() if id(p) not in chosen]
-    muon = Muon(matrices, lr=0.02, weight_decay=0.01)
-    adam = torch.optim.AdamW(others, lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    muon = Muon(matrices, lr=0.006, weight_decay=0.01)
+    adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
     ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
     seen, spent, steps = 0, 0.0, 0
     if path.exists():
@@ -153,7 +166,7 @@ def run(
     mean: dict[str, float] = {}
     for data in batches(stage, batch, seen, rank, ranks):
         factor = step_length(seen, samples)
-        for optimiser, lr in ((muon, 0.02), (adam, 1.5e-3)):
+        for optimiser, lr in ((muon, 0.006), (adam, 1e-3)):
             for group in optimiser.param_groups:
                 group["lr"] = lr * factor
         with torch.autocast("cpu", torch.bfloat16):
@@ -175,10 +188,15 @@ def run(
         now = time.monotonic()
         done = agreed(seen >= samples or now - start > minutes * 60, ranks)
         if rank == 0 and (steps % 50 == 0 or done):
-            line = {"samples": seen, "seconds": round(spent + now - start, 1)} | {k: round(v, 4) for k, v in mean.items()}
+            line = {"samples": seen, "seconds": round(spent + now - start, 1)} | {
+                k: round(v, 4) for k, v in mean.items()
+            }
             with (out / f"{stage}.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
-            say(f"{stage} {seen:>7}/{samples}  {(now - start):6.0f} s  " + "  ".join(f"{k} {v:.4f}" for k, v in mean.items()))
+            say(
+                f"{stage} {seen:>7}/{samples}  {(now - start):6.0f} s  "
+                + "  ".join(f"{k} {v:.4f}" for k, v in mean.items())
+            )
         if rank == 0 and (now - saved_at > 120 or done):
             saved_at = now
             state = {"net": net.state_dict(), "ema": ema, "muon": muon.state_dict(), "adam": adam.state_dict()}

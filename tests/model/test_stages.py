@@ -114,10 +114,10 @@ def small_state() -> State:
 
 def test_every_object_pixel_can_be_clicked() -> None:
     torch.manual_seed(0)
-    net = PartNet().eval()
     state = small_state()
+    parts = part.read_parts(state, PartNet().eval())
     for click in ((0.0, 0.0), (32.0, 32.0), (63.9, 63.9)):
-        found = part.find_part(state, click, net)
+        found = part.find_part(state, parts, click)
         assert found.mask[int(click[1]), int(click[0])]
         assert found.splats.shape == (len(state.gaussians),)
         assert np.hypot(*(state.camera.project(found.grab)[0] - click)) < 1
