@@ -11,7 +11,7 @@ from PySide6.QtGui import QSurfaceFormat
 from PySide6.QtWidgets import QApplication
 
 from partrm_viewer import theme
-from partrm_viewer.engine import Predictor
+from partrm_viewer.engine import Predictor, pipeline
 from partrm_viewer.window import TITLE, Window
 
 
@@ -39,9 +39,7 @@ def run(path: Path | None, weights: str = "embedded", device: str = "auto", rend
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends the program
 
     def make_predictor() -> Predictor:
-        from model.stages.pipeline import Pipeline
-
-        return Pipeline(weights, device)
+        return pipeline(weights, device)
 
     window = Window(make_predictor, renderer)
     window.show()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from model.drag import Drag
 from model.progress import Progress, silent
 from model.stages.state import Motion, Part, Prediction, State
 from partrm_viewer.tools.box import Box
+
+if TYPE_CHECKING:
+    from model.stages.pipeline import Pipeline
+    from renderer.base import Renderer
 
 
 class Predictor(Protocol):
@@ -45,3 +49,15 @@ class Engine:
         """Return the rigid preview of a pull; GUI thread, a few milliseconds of NumPy."""
         assert self._predictor is not None  # it found the part
         return self._predictor.motion(state, part, drag)
+
+
+def pipeline(weights: str = "embedded", device: str = "auto", renderer: Renderer | None = None) -> Pipeline:
+    """Build the real predictor; a renderer (the CPU's, if none is given) draws its predicted states."""
+    from model.stages.pipeline import Pipeline
+
+    if renderer is None:
+        from renderer.cpu import CpuRenderer
+
+        renderer = CpuRenderer()
+    drawn = renderer.render
+    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour)

@@ -15,7 +15,7 @@ from model.evaluation.tables import gain, page, part_table, score_table
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
-from model.stages.pipeline import Pipeline
+from partrm_viewer.engine import pipeline
 from renderer.cpu import CpuRenderer
 
 ON_A_PAGE = 12
@@ -31,11 +31,11 @@ def run(count: int, out: Path, first: int = 0, progress: Progress = silent) -> l
     def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
         return renderer.render(gaussians, camera).colour
 
-    pipeline = Pipeline()
+    predictor = pipeline(renderer=renderer)
     results: list[Result] = []
     for k, trial in enumerate(trials(count, first)):
         progress(k / count, f"object {k + 1} of {count}: {trial.scene.category}")
-        results.append(evaluate(trial, pipeline, rasterize))
+        results.append(evaluate(trial, predictor, rasterize))
     out.mkdir(parents=True, exist_ok=True)
     written = [out / name for name in ("table.md", "results.json", "worst.jpg", "median.jpg")]
     table = score_table(results) + "\n\n" + part_table(results) + "\n"

@@ -97,11 +97,11 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
         import torch
 
         from model.stages.load import load_image
-        from model.stages.pipeline import Pipeline
+        from partrm_viewer.engine import pipeline as build
 
         torch.manual_seed(job.seed)
-        pipeline = Pipeline(job.weights, job.device)
         renderer, reason = choose(job.renderer)
+        pipeline = build(job.weights, job.device, renderer)
     with clock.stage("load"):
         image = load_image(job.image)
         check_drags(job.drags, image.shape[1], image.shape[0])

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication
 from model.drag import Drag
 from model.errors import PartRMError
 from partrm_viewer.app import application
-from partrm_viewer.engine import Predictor
+from partrm_viewer.engine import Predictor, pipeline
 from partrm_viewer.window import SAMPLE, Window
 
 SIZE = (1280, 800)
@@ -88,9 +88,7 @@ def take(
 
 
 def _pipeline() -> Predictor:
-    from model.stages.pipeline import Pipeline
-
-    return Pipeline()
+    return pipeline()
 
 
 def _job(image: Path | None, drag: str | None) -> tuple[Path, Drag]:
