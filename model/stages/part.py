@@ -21,7 +21,7 @@ from model.stages.rigid import box_frame, likely_joints
 from model.stages.state import Part, State
 
 REACH = 0.025  # how far beside the object a click may land, as a part of the image's longer side
-SAME = 0.03  # world units: a Gaussian this near to what the input view shows is what it shows
+SAME = 0.01  # world units: a Gaussian this little behind what the input view shows is what it shows
 THICK = 0.03  # world units: how thick a part is taken to be behind what can be seen of it
 
 
@@ -200,16 +200,13 @@ def part_splats(
     col, row = np.floor(pixels).astype(int).T
     inside = (col >= 0) & (col < size) & (row >= 0) & (row < size)
     col, row = np.clip(col, 0, size - 1), np.clip(row, 0, size - 1)
-    shown = inside & (np.abs(depth - seen.depth[row, col]) < SAME)
+    # a pixel of a slanted surface spans depths: its neighbours' farthest one bounds them
+    farthest = cv2.dilate(seen.depth, np.ones((3, 3), np.uint8))[row, col]
+    shown = inside & (seen.depth[row, col] > 0) & (depth < farthest + SAME)
     axes, low, high = box_frame(points, normals)
     margin = np.array([0.005, 0.005, 0.005])
     p = gaussians.positions @ axes
     low, high = low - margin, high + margin
     low[2] = min(low[2], high[2] - THICK)
     boxed = ((p >= low) & (p <= high)).all(1)
-    return np.asarray(np.where(shown, mask[row, col], boxed & ~inside_front(depth, seen.depth[row, col])))
-
-
-def inside_front(depth: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Say which Gaussians lie before everything that the input view shows (N,)."""
-    return (shown > 0) & (depth < shown - SAME)
+    return np.asarray(np.where(shown, mask[row, col], boxed))
