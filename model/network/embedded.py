@@ -83,15 +83,19 @@ class PartNet(nn.Module):
         return PartOutput(code[:, :-1], code[:, -1], dense[:, 0], dense[:, 1], dense[:, 2:5], dense[:, 5:])
 
 
-def part_logits(out: PartOutput, clicks: Tensor) -> Tensor:
-    """Compare every pixel's code with that of a clicked one; clicks (B, K, 2) pixels (column, row) -> (B, K, 128, 128)."""
+def part_logits(out: PartOutput, clicks: Tensor, pixels: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
+    """Compare the pixels' codes with that of a clicked one, as logits of belonging to the same part.
+
+    clicks (B, K, 2) are pixels (column, row); `pixels` chooses rows and columns; returns (B, K, rows, columns).
+    """
     b = torch.arange(len(clicks), device=clicks.device)[:, None]
     col, row = clicks[..., 0].long(), clicks[..., 1].long()
     own = out.code[b, :, row, col]  # (B, K, CODE)
-    codes = out.code.flatten(2)  # (B, CODE, N)
+    chosen = out.code[:, :, pixels[0], pixels[1]]
+    codes = chosen.flatten(2)  # (B, CODE, N)
     far = (own**2).sum(2)[..., None] - 2 * own @ codes + (codes**2).sum(1)[:, None]
     spread = F.softplus(out.spread[b, row, col])[..., None] + 0.1
-    return (4 * (1 - far / spread)).clamp(-12, 4).unflatten(2, out.code.shape[2:])
+    return (4 * (1 - far / spread)).clamp(-12, 4).unflatten(2, chosen.shape[2:])
 
 
 class CompletionOutput(NamedTuple):
