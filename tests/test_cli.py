@@ -318,9 +318,12 @@ def test_doctor_sees_missing_and_damaged_weights(tmp_path: Path, monkeypatch: py
 
 
 def test_help_answers_at_once() -> None:
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, ROOT / "main.py", "--help"], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - start < 1.5  # 0.06 s on a free machine
+    seconds = []
+    for _ in range(3):  # the best of three: others may be using this computer
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, ROOT / "main.py", "--help"], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1.0  # 0.06 s on a free machine
     for verb in ("view", "predict", "render", "convert", "train", "doctor"):
         assert f"    {verb} " in done.stdout
 
