@@ -105,7 +105,7 @@ def test_stops_between_the_networks_blocks() -> None:
 
 def points(positions: np.ndarray) -> Gaussians:
     n = len(positions)
-    turned = np.tile(np.float32([1, 0, 0, 0]), (n, 1))
+    turned = np.tile(np.array([1, 0, 0, 0], np.float32), (n, 1))
     return Gaussians.from_colours(positions, turned, np.full((n, 3), 0.01), np.ones(n), np.ones((n, 3)))
 
 
