@@ -22,7 +22,7 @@ def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the structural similarity of pictures (H, W, 3) in 0..1 (Wang et al. 2004: 11 x 11 Gaussian, sigma 1.5)."""
+    """Return the structural similarity of pictures (H, W, 3) in 0..1 (Wang et al. 2004: 11 x 11 window, sigma 1.5)."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
 
     def blur(x: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The protocol: held-out procedural objects, one click, one drag, eight novel views; no motion and oracle beside.
 
-(A) starts from true source views and depth, (B) from one image. All figures of one object are drawn with the same splats and renderer.
+(A) starts from true source views and depth, (B) from one image. One object's rows are drawn by the same renderer, from
+splats made the same way.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def trials(count: int, first: int = 0) -> Iterator[Trial]:
 
 
 def trial(seed: int) -> Trial | None:
-    """Make one held-out trial; None where the part is hardly seen or hardly moves. Takes the drag of median length of ten."""
+    """Make one held-out trial with the drag of median length of ten; None where the part is hardly seen or moves."""
     scene = make_scene(seed, "held-out")
     a, b = float(scene.amounts[scene.source]), float(scene.amounts[scene.target])
     rng = np.random.default_rng(seed)

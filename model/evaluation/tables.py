@@ -40,7 +40,8 @@ def part_table(results: Sequence[Result]) -> str:
     for r in results:
         groups[r.trial.scene.category].append(r)
     lines = [
-        "| category | objects | part IoU A / B | joint kind right A / B | axis error A / B, median | motion error A / B, median | B: dB over no motion, input / novel |",
+        "| category | objects | part IoU A / B | joint kind right A / B | axis error A / B, median "
+        "| motion error A / B, median | B: dB over no motion, input / novel |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, some in [("all", list(results)), *sorted(groups.items())]:
@@ -64,7 +65,8 @@ def gain(result: Result) -> float:
 def page(results: Sequence[Result], size: int = 160) -> np.ndarray:
     """Lay out results as a picture, a row each, worst first; (rows * size, 8 * size, 3) uint8.
 
-    Columns: the image with the drag, the truth, A and B predicted in the input view; then a novel view: truth, A, B, oracle.
+    Columns: the image with the drag, the truth, A and B predicted in the input view; then a novel view: truth, A, B,
+    oracle.
     """
     rows = []
     for r in sorted(results, key=gain):

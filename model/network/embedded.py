@@ -1,4 +1,4 @@
-"""The three networks that the app ships: Surface (depth from one image), PartNet (the clicked part and its joint), Completion.
+"""The three networks that the app ships: Surface (depth from one image), PartNet (parts and their joints), Completion.
 
 All see the object as `model.stages.frame` puts it: a square crop that the object fills, a camera at distance
 0.6 / tan(fov / 2) from the world's origin, so that the picture spans 1.2 world units there.

@@ -23,7 +23,8 @@ def cut(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut the square window out of an image and its mask at a size in pixels; what lies outside is empty.
 
-    image (H, W, 3) uint8 and mask (H, W) bool give colours (size, size, 3) float32 premultiplied and coverage (size, size) float32.
+    image (H, W, 3) uint8 and mask (H, W) bool give colours (size, size, 3), premultiplied, and coverage (size, size),
+    both float32.
     """
     left, top, side = window
     scale = size / side

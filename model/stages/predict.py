@@ -19,7 +19,7 @@ from model.stages import rigid
 from model.stages.frame import view_cameras
 from model.stages.multiview import complete
 from model.stages.part import Parts, disc_normals, find_part, look, read_parts
-from model.stages.reconstruct import FOOTPRINT, view_discs
+from model.stages.reconstruct import view_discs
 from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
 
@@ -138,7 +138,7 @@ def move_and_fill(
     filled = [moved]
     for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
         swept = sweep(gaussians.positions[part], moved.positions[part], camera)
-        filled.append(view_discs(view, FOOTPRINT[1], (maps[k, 3] < 0.5) & swept))
+        filled.append(view_discs(view, keep=(maps[k, 3] < 0.5) & swept))
     return concatenate(filled)
 
 

@@ -9,8 +9,9 @@ from model.stages.state import View
 
 OPACITY = 0.99
 THIN = 0.15  # a disc's thickness, as a part of its radius
-STEEPEST = 0.5  # discs of surfaces seen at a flatter angle are not stretched any further
-FOOTPRINT = (0.5, 0.5)  # radius in pixels: the input view, which holds the detail; the other views
+FOOTPRINT = 0.5  # a disc's radius in pixels, where four views overlap
+STEEPEST = 0.5  # discs of surfaces seen at a flatter angle (cosine) are not stretched any further
+ALONE = (0.6, 0.25)  # footprint and steepest angle of a view that no other one helps
 NEAR = 0.03  # world units in which two views' surfaces count as one
 CLEAR = 0.25  # the input view shows a surface well if it is inclined by more than this cosine
 
@@ -21,6 +22,7 @@ def discs(
     colours: np.ndarray,  # (N, 3)
     radii: np.ndarray,  # (N,) world units, across the line of sight
     eye: np.ndarray,  # (3,)
+    steepest: float = STEEPEST,
 ) -> Gaussians:
     """Lay one flat Gaussian on each surface point, stretched along the slope so that it covers its pixel."""
     sight = eye - points
@@ -32,33 +34,35 @@ def discs(
     across = np.where(length > 1e-3, across, other)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     axes = np.stack([across, np.cross(normals, across), normals], axis=2)
-    scales = np.stack([radii, radii / np.maximum(cosine, STEEPEST), THIN * radii], axis=1)
+    scales = np.stack([radii, radii / np.maximum(cosine, steepest), THIN * radii], axis=1)
     opacities = np.full(len(points), OPACITY)
     return Gaussians.from_colours(points, quaternion_from_matrix(axes), scales, opacities, colours, antialiased=True)
 
 
-def view_discs(view: View, footprint: float, keep: np.ndarray | None = None) -> Gaussians:
+def view_discs(
+    view: View, footprint: float = FOOTPRINT, keep: np.ndarray | None = None, steepest: float = STEEPEST
+) -> Gaussians:
     """Turn the pixels of one view that show a surface (and are to be kept) into Gaussians."""
     there = view.depth > 0 if keep is None else keep & (view.depth > 0)
     points = view.camera.unproject(view.camera.pixel_grid()[there], view.depth[there].astype(np.float64))
     radii = footprint * view.depth[there] / view.camera.fx
-    return discs(points, view.normal[there].astype(np.float64), view.rgb[there], radii, view.camera.position)
+    return discs(points, view.normal[there].astype(np.float64), view.rgb[there], radii, view.camera.position, steepest)
 
 
 def reconstruct(views: tuple[View, ...], carve: bool = True) -> Gaussians:
     """Join the views' surfaces; with carve, guessed views give way to what the first one plainly shows.
 
-    A guessed point is dropped when the first view looks past it (outside the outline), through it (it lies before the surface seen there),
-    or shows the same surface better.
+    A guessed point is dropped when the first view looks past it (outside the outline), through it (it lies before the
+    surface seen there), or shows the same surface better.
     """
-    sets = [view_discs(views[0], FOOTPRINT[0])]
+    sets = [view_discs(views[0], ALONE[0], steepest=ALONE[1]) if carve else view_discs(views[0])]
     for view in views[1:]:
         keep = view.depth > 0
         if carve:
             points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
             keep = keep.copy()
             keep[keep] = _agrees(points, views[0])
-        sets.append(view_discs(view, FOOTPRINT[1], keep))
+        sets.append(view_discs(view, keep=keep))
     return concatenate(sets)
 
 

@@ -59,7 +59,10 @@ def reproject(
     cameras: tuple[Camera, ...],
     uncovered: np.ndarray | None = None,  # (V, S, S) where a part has moved away
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw points into square views; returns (V, CHANNELS, S, S) float32 and the (V, S, S) int32 index of the point seen, or -1."""
+    """Draw points into square views.
+
+    Returns (V, CHANNELS, S, S) float32 and the (V, S, S) int32 index of the point seen, or -1.
+    """
     size = cameras[0].width
     maps = np.zeros((len(cameras), CHANNELS, size, size), np.float32)
     owner = np.full((len(cameras), size, size), -1, np.int32)

@@ -90,8 +90,8 @@ def _along(axis: np.ndarray, guess: np.ndarray) -> np.ndarray:
 def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], side_px: float) -> Motion:
     """Choose the joint and the amount that bring the grabbed points nearest to where the drags end.
 
-    grab (D, 3) holds each drag's surface point; side_px is the crop's side in image pixels. Weighs each joint's cost against
-    how far from its path the drags end.
+    grab (D, 3) holds each drag's surface point; side_px is the crop's side in image pixels. Weighs each joint's cost
+    against how far from its path the drags end.
     """
     if all(d.length_px < 1e-6 for d in drags):
         raise DragError("The drag has no length", "Pull the part to where it should go.")

@@ -198,7 +198,10 @@ def collate(examples: list[Example]) -> Batch:
 
 
 def vary_colours(rgb: Tensor, alpha: Tensor, generator: torch.Generator) -> Tensor:
-    """Change exposure, contrast, tint and noise as cameras do; rgb (B, ..., 3, H, W) premultiplied, alpha (B, ..., 1, H, W)."""
+    """Change exposure, contrast, tint and noise as cameras do.
+
+    rgb (B, ..., 3, H, W) is premultiplied, alpha (B, ..., 1, H, W).
+    """
     b = rgb.shape[0]
     shape = (b, *(1,) * (rgb.ndim - 1))
 

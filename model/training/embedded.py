@@ -136,7 +136,8 @@ def run(
 ) -> Path:
     """Train one network until it has seen `samples`, or for `minutes`; returns the checkpoint's path.
 
-    Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps) and a checkpoint every two minutes.
+    Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps) and a checkpoint every
+    two minutes.
     Started by `torchrun`, its processes share each step: `batch` samples each, gradients averaged.
     """
     rank, ranks = join_workers()
