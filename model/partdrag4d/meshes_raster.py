@@ -17,7 +17,7 @@ SAMPLES = 2  # a pixel's side
 NEAR = 1e-2
 BACK = 1.0005  # a face seen from behind lies this much farther away: of two faces at one place the front one shows
 LAMP = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # towards it, world
-AMBIENT, SKY, DIRECT = 0.62, 0.08, 0.42
+AMBIENT, SKY, DIRECT = 0.55, 0.06, 0.38
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +55,8 @@ def _fill(
         if abs(area) < 1e-12:
             continue
         far = BACK if area > 0 else 1.0  # y grows downwards: a front face turns the other way
-        x0, x1 = max(0, int(math.floor(min(ax, bx, cx) - 0.5))), min(size - 1, int(math.ceil(max(ax, bx, cx) - 0.5)))
-        y0, y1 = max(0, int(math.floor(min(ay, by, cy) - 0.5))), min(size - 1, int(math.ceil(max(ay, by, cy) - 0.5)))
+        x0, x1 = max(0, math.floor(min(ax, bx, cx) - 0.5)), min(size - 1, math.ceil(max(ax, bx, cx) - 0.5))
+        y0, y1 = max(0, math.floor(min(ay, by, cy) - 0.5)), min(size - 1, math.ceil(max(ay, by, cy) - 0.5))
         for y in range(y0, y1 + 1):
             for x in range(x0, x1 + 1):
                 px, py = x + 0.5, y + 0.5
@@ -84,7 +84,7 @@ def _fill(
                 lit = light[0] + light[1] * up
                 lit += light[2] * max(0.0, sign * (n[0] * lamp[0] + n[1] * lamp[1] + n[2] * lamp[2]))
                 s, r = u * columns - 0.5, v * rows - 0.5
-                i, j0 = int(math.floor(s)), int(math.floor(r))
+                i, j0 = math.floor(s), math.floor(r)
                 a, b = s - i, r - j0
                 i0, i1, r0, r1 = i % columns, (i + 1) % columns, j0 % rows, (j0 + 1) % rows
                 for k in range(3):

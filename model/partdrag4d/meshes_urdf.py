@@ -83,7 +83,7 @@ def _visual(
         made = trimesh.creation.icosphere(radius=float(form.get("radius", 1)))
     else:
         return []
-    return [piece(link, T, made.vertices, made.faces, GREY if own is None else own)]
+    return [piece(link, T, made.vertices, made.faces, np.array(GREY) if own is None else own)]
 
 
 def find_mesh(urdf: Path, name: str) -> Path:
