@@ -62,6 +62,15 @@ examples:
   %(prog)s --preset embedded --stage part --samples 500000 --minutes 30 --resume
 """
 
+EVALUATE = """Score the embedded model on procedural objects that its training never saw.
+
+Every object gets one click and one drag, and is looked at from the input view and eight new ones. (A) starts from the
+true surface, (B) from one image; no motion and the true splats (oracle) stand beside both.
+
+example:
+  %(prog)s --count 200 -o out/evaluation
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong with the words like every other failure: a title and a hint."""
@@ -150,7 +159,14 @@ def parser() -> Parser:
     p.add_argument("--seed", type=int, default=0, help="seed of the objects and the weights (default: 0)")
     p.add_argument("--out", type=Path, default=Path("runs/embedded"), metavar="DIR", help="(default: runs/embedded)")
     p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
+    p.add_argument("--export", type=Path, metavar="DIR", help="write the weights there, as the app loads them")
     p.set_defaults(run=_train)
+
+    p = verb("evaluate", "score the embedded model on held-out objects", EVALUATE)
+    p.add_argument("--count", type=_count, default=200, metavar="N", help="objects (default: 200)")
+    p.add_argument("--first", type=int, default=0, metavar="SEED", help="seed of the first object (default: 0)")
+    p.add_argument("-o", "--out", type=Path, default=Path("out/evaluation"), metavar="DIR", help="tables and pictures")
+    p.set_defaults(run=_evaluate)
 
     p = verb("doctor", "say what this computer has, which renderer and device will be used, and why")
     p.set_defaults(run=_doctor)
@@ -223,6 +239,17 @@ def _train(options: argparse.Namespace) -> int:
 
     more = {"minutes": options.minutes, "batch": options.batch, "seed": options.seed}
     embedded.run(options.stage, options.samples, options.out, **more)
+    if options.export:
+        options.export.mkdir(parents=True, exist_ok=True)
+        print(embedded.export(options.stage, options.out, options.export))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from partrm_viewer import evaluate
+
+    for path in evaluate.run(options.count, options.out, options.first, progress_line()):
+        print(path)
     return 0
 
 

@@ -39,18 +39,20 @@ def run(count: int, out: Path, first: int = 0, progress: Progress = silent) -> l
     out.mkdir(parents=True, exist_ok=True)
     written = [out / name for name in ("table.md", "results.json", "worst.jpg", "median.jpg")]
     table = score_table(results) + "\n\n" + part_table(results) + "\n"
-    write_atomically(written[0], lambda file: file.write(table.encode()))
-    figures = json.dumps([describe(r) for r in results], indent=1).encode()
-    write_atomically(written[1], lambda file: file.write(figures))
+    _write(written[0], table.encode())
+    _write(written[1], json.dumps([describe(r) for r in results], indent=1).encode())
     ranked = sorted(results, key=gain)
     middle = max(0, (len(ranked) - ON_A_PAGE) // 2)
     for path, some in ((written[2], ranked[:ON_A_PAGE]), (written[3], ranked[middle : middle + ON_A_PAGE])):
         ok, data = cv2.imencode(".jpg", page(some)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
         assert ok
-        picture = data.tobytes()
-        write_atomically(path, lambda file, picture=picture: file.write(picture))
+        _write(path, data.tobytes())
     progress(1.0, "done")
     return written
+
+
+def _write(path: Path, data: bytes) -> None:
+    write_atomically(path, lambda file: file.write(data))
 
 
 def describe(result: Result) -> dict[str, object]:

@@ -324,11 +324,11 @@ def test_help_answers_at_once() -> None:
         done = subprocess.run([sys.executable, ROOT / "main.py", "--help"], capture_output=True, text=True, check=True)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 1.0  # 0.06 s on a free machine
-    for verb in ("view", "predict", "render", "convert", "train", "doctor"):
+    for verb in ("view", "predict", "render", "convert", "train", "evaluate", "doctor"):
         assert f"    {verb} " in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["view", "predict", "render", "convert", "train", "doctor"])
+@pytest.mark.parametrize("verb", ["view", "predict", "render", "convert", "train", "evaluate", "doctor"])
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         run(verb, "--help")

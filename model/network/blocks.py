@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """Start a layer at zero."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
 
 
 class ChannelNorm(nn.Module):
@@ -26,9 +38,7 @@ class Residual(nn.Module):
         super().__init__()
         self.norm = ChannelNorm(channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        self.conv2 = zeroed(nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> same
         return x + self.conv2(F.silu(self.conv1(self.norm(x))))
@@ -43,12 +53,9 @@ class Attention(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.place = nn.Parameter(0.02 * torch.randn(views * size * size, channels))
         self.qkv = nn.Linear(channels, 3 * channels, bias=False)
-        self.out = nn.Linear(channels, channels)
+        self.out = zeroed(nn.Linear(channels, channels))
         self.mlp1 = nn.Linear(channels, 2 * channels)
-        self.mlp2 = nn.Linear(2 * channels, channels)
-        for layer in (self.out, self.mlp2):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.mlp2 = zeroed(nn.Linear(2 * channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:  # (B * views, C, S, S) -> same
         n, c, h, w = x.shape

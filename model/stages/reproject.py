@@ -11,9 +11,20 @@ CHANNELS = 13  # front: rgb 3, known 1, depth 1, normal 3 · back: known 1, dept
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _splat(  # type: ignore[no-untyped-def]
-    points, normals, rgb, radii, R, t, focal, centre, distance, size, out, owner
-):
+def _splat(
+    points: np.ndarray,  # (N, 3) world
+    normals: np.ndarray,  # (N, 3)
+    rgb: np.ndarray,  # (N, 3)
+    radii: np.ndarray,  # (N,)
+    R: np.ndarray,  # (3, 3) world to camera
+    t: np.ndarray,  # (3,)
+    focal: float,  # px
+    centre: float,  # px
+    distance: float,  # of the camera from the world's origin
+    size: int,
+    out: np.ndarray,  # (CHANNELS, size, size), zeros
+    owner: np.ndarray,  # (size, size), -1
+) -> None:
     """Draw every point into the nearer of two z-buffers: what faces the camera, and what turns its back to it."""
     front = np.full((size, size), 1e9, np.float32)
     back = np.full((size, size), 1e9, np.float32)

@@ -16,7 +16,7 @@ def wall(size: int = 32) -> View:
     """A flat wall through the origin, facing the camera."""
     camera = Camera.orbit(0, 0, frame.distance(np.tan(np.deg2rad(17.5))), 35, size, size)
     depth = np.full((size, size), np.linalg.norm(camera.position), np.float32)
-    normal = np.tile(np.float32([0, 0, 1]), (size, size, 1))
+    normal = np.tile(np.array([0, 0, 1], np.float32), (size, size, 1))
     rgb = np.random.default_rng(0).random((size, size, 3)).astype(np.float32)
     return View(camera, rgb, depth, normal)
 
@@ -86,7 +86,7 @@ def test_guessed_points_before_the_image_are_carved() -> None:
     side = Camera.orbit(90, 0, float(np.linalg.norm(first.camera.position)), 35, 64, 64)
     # the side view claims a surface through the whole frame: its half before the wall must go
     depth = np.full((64, 64), np.linalg.norm(side.position), np.float32)
-    guess = View(side, np.ones((64, 64, 3), np.float32), depth, np.tile(np.float32([1, 0, 0]), (64, 64, 1)))
+    guess = View(side, np.ones((64, 64, 3), np.float32), depth, np.tile(np.array([1, 0, 0], np.float32), (64, 64, 1)))
     joined = reconstruct.reconstruct((first, guess))
     extra = joined.positions[64 * 64 :]
     assert len(extra) > 100 and (extra[:, 2] < 0.05).all()
