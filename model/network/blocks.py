@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 

@@ -77,12 +77,12 @@ def reproject(
     size = cameras[0].width
     maps = np.zeros((len(cameras), CHANNELS, size, size), np.float32)
     owner = np.full((len(cameras), size, size), -1, np.int32)
-    f32 = [np.ascontiguousarray(a, np.float32) for a in (points, normals, rgb, radii)]
+    p, n, c, r = (np.ascontiguousarray(a, np.float32) for a in (points, normals, rgb, radii))
     for k, camera in enumerate(cameras):
         T = camera.T_camera_world.astype(np.float32)
-        d = np.float32(np.linalg.norm(camera.position))
+        d = float(np.linalg.norm(camera.position))
         R, t = np.ascontiguousarray(T[:3, :3]), np.ascontiguousarray(T[:3, 3])
-        _splat(*f32, R, t, np.float32(camera.fx), np.float32(camera.cx), d, size, maps[k], owner[k])
+        _splat(p, n, c, r, R, t, camera.fx, camera.cx, d, size, maps[k], owner[k])
         slope = (np.arange(size, dtype=np.float32) + 0.5 - np.float32(camera.cx)) / np.float32(camera.fx)
         maps[k, 11], maps[k, 12] = slope[None, :], -slope[:, None]
     if uncovered is not None:
