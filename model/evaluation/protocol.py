@@ -166,7 +166,13 @@ def score(drawn: np.ndarray, trial: Trial) -> Row:
     moved = [changed(p, q) for p, q in zip(trial.before, trial.after, strict=True)]
     parts = [psnr(d, t, m) for d, t, m in zip(drawn, trial.after, moved, strict=True)]
     similar = [ssim(d, t) for d, t in zip(drawn[1:], trial.after[1:], strict=True)]
-    return Row(both[0], float(np.mean(both[1:])), float(np.mean(similar)), parts[0], float(np.nanmean(parts[1:])))
+    return Row(both[0], float(np.mean(both[1:])), float(np.mean(similar)), parts[0], mean_of_known(parts[1:]))
+
+
+def mean_of_known(scores: list[float]) -> float:
+    """Average what is not nan; nan if nothing is known."""
+    known = [s for s in scores if not np.isnan(s)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def motion_errors(trial: Trial, state: State, prediction: Prediction, camera: Camera) -> tuple[bool, float, float]:

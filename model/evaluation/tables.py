@@ -9,14 +9,14 @@ from dataclasses import fields
 import cv2
 import numpy as np
 
-from model.evaluation.protocol import Result, Row
+from model.evaluation.protocol import Result, Row, mean_of_known
 
 ORDER = [f"{s} {what}" for s in "AB" for what in ("no motion", "predicted", "oracle")]
 
 
 def mean_row(results: Sequence[Result], name: str) -> Row:
     """Average one row's scores over the results; a score that a trial does not have is left out."""
-    return Row(*(float(np.nanmean([getattr(r.rows[name], f.name) for r in results])) for f in fields(Row)))
+    return Row(*(mean_of_known([getattr(r.rows[name], f.name) for r in results]) for f in fields(Row)))
 
 
 def score_table(results: Sequence[Result]) -> str:

@@ -15,6 +15,7 @@ from model.camera import Camera
 from model.errors import DragError
 from model.gaussians import Gaussians, matrix_from_quaternion
 from model.network.embedded import SIZE, PartNet, PartOutput, part_logits
+from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.reproject import reproject
 from model.stages.rigid import box_frame, likely_joints
@@ -73,7 +74,7 @@ class Parts:
 def read_parts(state: State, net: PartNet) -> Parts:
     """Run PartNet on what the input view shows of a state."""
     seen = look(state.gaussians, state.crop)
-    rgb, alpha = cut(state.image, state.mask, _window(state), SIZE)
+    rgb, alpha = cut(state.image, state.mask, window_of(state.camera, state.crop), SIZE)
     points, normals, there = filled_surface(seen, state.crop, alpha > 0.5)
     device = next(net.parameters()).device
     maps = [torch.from_numpy(a.transpose(2, 0, 1).astype(np.float32))[None] for a in (rgb, points[::2, ::2], normals)]
@@ -87,7 +88,7 @@ def read_parts(state: State, net: PartNet) -> Parts:
 def find_part(state: State, parts: Parts, click_px: tuple[float, float]) -> Part:
     """Find the part under a click in the image; raises DragError where there is no object."""
     click = nearest_object_pixel(state.mask, click_px)
-    left, top, side = _window(state)
+    left, top, side = window_of(state.camera, state.crop)
     in_crop = np.clip((np.array(click) - (left, top)) * SIZE / side, 0.5, SIZE - 0.5)
     logits = part_logits(parts.out, torch.from_numpy(in_crop)[None, None])[0, 0].numpy()
     small = under_click((logits > 0) & parts.there, in_crop)
@@ -129,13 +130,6 @@ def nearest_object_pixel(mask: np.ndarray, click_px: tuple[float, float]) -> tup
     return float(col + x0) + 0.5, float(row + y0) + 0.5
 
 
-def _window(state: State) -> tuple[float, float, float]:
-    """Return the crop's square in image pixels: left, top, side."""
-    side = state.crop.width * state.camera.fx / state.crop.fx
-    scale = side / state.crop.width
-    return state.camera.cx - state.crop.cx * scale, state.camera.cy - state.crop.cy * scale, side
-
-
 def filled_surface(seen: Seen, crop: Camera, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give every object pixel of the input view a surface point; small holes take their neighbours'.
 
@@ -174,7 +168,7 @@ def under_click(mask: np.ndarray, click: np.ndarray) -> np.ndarray:
 
 def enlarge(logits: np.ndarray, state: State) -> np.ndarray:
     """Bring (S, S) mask logits of the crop to the image's size; (H, W) bool."""
-    left, top, side = _window(state)
+    left, top, side = window_of(state.camera, state.crop)
     step = side / logits.shape[0]
     A = np.array([[1 / step, 0, (0.5 - left) / step - 0.5], [0, 1 / step, (0.5 - top) / step - 0.5]])
     h, w = state.mask.shape

@@ -16,7 +16,7 @@ from model.gaussians import Gaussians, concatenate
 from model.network.embedded import SIDE, Completion, PartNet
 from model.progress import Progress, silent
 from model.stages import rigid
-from model.stages.frame import view_cameras
+from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
 from model.stages.part import Parts, disc_normals, find_part, look, read_parts
 from model.stages.reconstruct import view_discs
@@ -60,7 +60,7 @@ class EmbeddedPredictor:
         times = {"part": 0.0, "motion": 0.0, "completion": 0.0}
         gaussians = state.gaussians
         first: tuple[Part, Motion] | None = None
-        groups = _by_part(state, drags, part, self, times, progress)
+        groups = by_part(state, drags, part, self, times, progress)
         for k, (moving, pulls) in enumerate(groups):
             progress(0.3 + 0.6 * k / len(groups), "Moving the part")
             start = time.perf_counter()
@@ -77,7 +77,7 @@ class EmbeddedPredictor:
         return Prediction(seen_state(state, gaussians, self.rasterize), *first, times)
 
 
-def _by_part(
+def by_part(
     state: State,
     drags: Sequence[Drag],
     part: Part | None,
@@ -104,7 +104,7 @@ def _by_part(
 
 def pull(state: State, part: Part, drags: Sequence[Drag]) -> Motion:
     """Read a part's motion from drags that start on it; instant."""
-    side_px = state.crop.width * state.camera.fx / state.crop.fx
+    side_px = window_of(state.camera, state.crop)[2]
     grab = [part.grab if d.start_px == part.click_px else surface_at(state, part, d.start_px) for d in drags]
     return rigid.motion(part, np.array(grab), state.camera, drags, side_px)
 

@@ -20,7 +20,7 @@ from model.network.partrm_input import SIZE, partdrag4d_cameras, prepare_views
 from model.progress import Progress, silent
 from model.stages.frame import window_of
 from model.stages.multiview import cut
-from model.stages.predict import EmbeddedPredictor, Rasterize, _by_part, pull, seen_state
+from model.stages.predict import EmbeddedPredictor, Rasterize, by_part, pull, seen_state
 from model.stages.propagate import propagate
 from model.stages.state import Part, Prediction, State
 
@@ -49,7 +49,7 @@ class PartRMPredictor:
     ) -> Prediction:
         """Predict all the drags at once; times_s tells what part, motion, views, network and picture took."""
         times = {"part": 0.0}
-        groups = _by_part(state, drags, part, self.embedded, times, progress)
+        groups = by_part(state, drags, part, self.embedded, times, progress)
         clock = _Clock(times)
         first, pulls = groups[0]
         motion = pull(state, first, pulls)

@@ -59,7 +59,7 @@ def part_example(seed: int) -> Example | None:
     if len(parts) == 0:
         return None
     # each part in turn, the body now and then
-    chosen = np.concatenate([rng.permutation(np.resize(parts, CLICKS - 1)), [0 if areas[0] > 12 else parts[0]]])
+    chosen = np.concatenate([np.resize(rng.permutation(parts), CLICKS - 1), [0 if areas[0] > 12 else parts[0]]])
     clicks = np.array([rng.choice(np.argwhere(link == k))[::-1] for k in chosen])
     camera = scene.camera0.resized(SIDE, SIDE)
     small = link[::2, ::2]

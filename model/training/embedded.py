@@ -162,6 +162,8 @@ def run(
         muon.load_state_dict(saved["muon"])
         adam.load_state_dict(saved["adam"])
         ema, seen, spent, steps = saved["ema"], saved["seen"], saved["spent_s"], saved["steps"]
+        if seen >= samples:
+            return path
     losses: Callable[[nn.Module, Batch, torch.Generator], dict[str, Tensor]]
     losses = {"surface": surface_loss, "completion": completion_loss}.get(stage) or part_loss(load_ema("surface", out))
     generator = torch.Generator().manual_seed(seed + seen + rank)
@@ -255,5 +257,6 @@ def export(stage: str, out: Path, folder: Path) -> Path:
     temporary = path.with_suffix(".tmp")
     tensors = {k: v.half().contiguous() for k, v in saved["ema"].items()}
     save_file(tensors, temporary, metadata={"samples": str(saved["seen"]), "seconds": str(round(saved["spent_s"]))})
+    temporary.chmod(0o644)
     os.replace(temporary, path)
     return path
