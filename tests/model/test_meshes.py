@@ -49,7 +49,7 @@ f 1/1 2/2 3/3 4/4
 
 @pytest.fixture
 def urdf(tmp_path: Path) -> Path:
-    """A body turned by 90 degrees, a textured drawer on it, a knob on the drawer; the texture lies in another folder."""
+    """A body turned by 90 degrees, a textured drawer on it, a knob on the drawer; its texture lies elsewhere."""
     pytest.importorskip("trimesh", reason="the extra [dataset] is not installed")
     for folder in ("urdf", "meshes", "textures"):
         (tmp_path / folder).mkdir()
@@ -69,7 +69,7 @@ def quad(
     """Make a square across the z axis that faces +z."""
     corners = np.array([[-half, -half, z], [half, -half, z], [half, half, z], [-half, half, z]])
     faces = np.array([[0, 1, 2], [0, 2, 3]])
-    return piece(link, np.eye(4), corners, faces[:, ::-1] if back else faces, np.array(colour))
+    return piece(link, np.eye(4), corners, faces[:, ::-1] if flipped else faces, np.array(colour))
 
 
 def test_urdf_stands_y_up_with_its_joints(urdf: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_nearer_face_shows_and_depth_is_exact() -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_doubled_faces_show_the_one_that_faces_the_eye(first: int) -> None:
-    both = [quad(0, 0.0, (0, 1, 0)), quad(0, 0.0, (1, 0, 0), back=True)]
+    both = [quad(0, 0.0, (0, 1, 0)), quad(0, 0.0, (1, 0, 0), flipped=True)]
     made = MeshObject("doubled", (both[first], both[1 - first]), ())
     seen = draw(made, [], Camera.orbit(0, 0, 3, 40, 32, 32), 32)
     inside = seen.link == 0
