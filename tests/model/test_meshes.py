@@ -63,9 +63,7 @@ def urdf(tmp_path: Path) -> Path:
     return tmp_path / "urdf" / "cabinet.urdf"
 
 
-def quad(
-    link: int, z: float, colour: tuple[float, float, float], half: float = 0.5, flipped: bool = False
-) -> Piece:
+def quad(link: int, z: float, colour: tuple[float, float, float], half: float = 0.5, flipped: bool = False) -> Piece:
     """Make a square across the z axis that faces +z."""
     corners = np.array([[-half, -half, z], [half, -half, z], [half, half, z], [-half, half, z]])
     faces = np.array([[0, 1, 2], [0, 2, 3]])
