@@ -18,7 +18,7 @@ from model.network.embedded import SIZE, PartNet, PartOutput, part_logits
 from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.reproject import reproject
-from model.stages.rigid import box_frame, likely_joints
+from model.stages.rigid import box_axes, extent, likely_joints, upright_axes
 from model.stages.state import Part, State
 
 REACH = 0.025  # how far beside the object a click may land, as a part of the image's longer side
@@ -94,7 +94,8 @@ def find_part(state: State, parts: Parts, click_px: tuple[float, float]) -> Part
     small = under_click((logits > 0) & parts.there, in_crop)
     score = float(1 / (1 + np.exp(-logits[small].mean())))
     points, normals = parts.points[small], parts.normals[small]
-    joints, costs = likely_joints(points, normals, *guessed_joint(parts, small))
+    upright = upright_axes(parts.normals[parts.there])
+    joints, costs = likely_joints(points, normals, upright, *guessed_joint(parts, small))
     mask = enlarge(np.where(small, np.maximum(logits, 0.5), np.minimum(logits, -0.5)), state)
     splats = part_splats(state.gaussians, state.crop, parts.seen, small, points, normals)
     at = parts.points[int(in_crop[1]), int(in_crop[0])]
@@ -197,7 +198,8 @@ def part_splats(
     # a pixel of a slanted surface spans depths: its neighbours' farthest one bounds them
     farthest = cv2.dilate(seen.depth, np.ones((3, 3), np.uint8))[row, col]
     shown = inside & (seen.depth[row, col] > 0) & (depth < farthest + SAME)
-    axes, low, high = box_frame(points, normals)
+    axes = box_axes(points, normals)
+    low, high = extent(points, axes)
     margin = np.array([0.005, 0.005, 0.005])
     p = gaussians.positions @ axes
     low, high = low - margin, high + margin

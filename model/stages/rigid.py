@@ -17,13 +17,26 @@ TURN_LIMITS_RAD = (-2.4, 2.4)
 SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
 MISS = 0.02  # how far from the path a drag may end, as a part of the crop's side
 CLOSING = 0.7  # cost of moving against the way that the part opens
+SURE_DEG = 12.0  # how far off the network's axis usually is
+SURE = 0.06  # how far off the network's hinge usually is, world units
+OFF_BOX = 1.0  # cost of the network's own joint: real ones lie along the object and at the part's edges
 FAR = 0.25  # cost of a radian or a world unit: of two ways to the pointer, take the shorter
 
 
-def box_frame(points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit a box to a part's visible surface, (N, 3) points and normals; returns axes and the two corners in them.
+def upright_axes(normals: np.ndarray) -> np.ndarray:
+    """Find the directions of an object's faces, (N, 3) normals; the columns of (3, 3) are across, up and out.
 
-    The columns of axes (3, 3) are u (across), v (up) and n (out of the surface that most normals agree on).
+    Furniture stands upright and is mostly square: the horizontal normals agree on one direction modulo 90 degrees.
+    """
+    level = normals[np.abs(normals[:, 1]) < 0.5]
+    a = np.angle(np.exp(4j * np.arctan2(level[:, 0], level[:, 2])).sum()) / 4 if len(level) else 0.0
+    return np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+
+
+def box_axes(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Find a part's own directions from its visible surface, (N, 3) points and normals.
+
+    The columns of (3, 3) are u (across), v (up) and n (out of the surface that most normals agree on).
     """
     n = main_direction(normals)
     if abs(n[1]) > 0.9:
@@ -37,9 +50,13 @@ def box_frame(points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.n
     else:
         u = np.cross([0.0, 1.0, 0.0], n)
         u /= np.linalg.norm(u)
-    axes = np.stack([u, np.cross(n, u), n], axis=1)
-    inside = points @ axes
-    return axes, np.percentile(inside, 1, axis=0), np.percentile(inside, 99, axis=0)
+    return np.stack([u, np.cross(n, u), n], axis=1)
+
+
+def extent(points: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two corners of the points' box along the columns of axes, without the outermost 1 %."""
+    low, high = np.percentile(points @ axes, [1, 99], axis=0)
+    return low, high
 
 
 def main_direction(normals: np.ndarray) -> np.ndarray:  # (N, 3) unit
@@ -54,31 +71,37 @@ def main_direction(normals: np.ndarray) -> np.ndarray:  # (N, 3) unit
 def likely_joints(
     points: np.ndarray,  # (N, 3) the part's visible surface, world
     normals: np.ndarray,  # (N, 3)
+    upright: np.ndarray,  # (3, 3) the whole object's directions
     guess: Joint,
     turns: float,  # 0..1, how likely the part turns rather than slides
 ) -> tuple[tuple[Joint, ...], tuple[float, ...]]:
-    """List the joints that the part's box allows (3 slides, 12 hinges) and the network's own, each with its cost."""
-    axes, low, high = box_frame(points, normals)
-    joints = [Joint("prismatic", _along(axes[:, k], guess.axis), guess.pivot) for k in range(3)]
-    for k in range(3):
-        i, j = (k + 1) % 3, (k + 2) % 3
-        for a in (low[i], high[i]):
-            for b in (low[j], high[j]):
-                pivot = axes[:, i] * a + axes[:, j] * b + axes[:, k] * (low[k] + high[k]) / 2
-                joints.append(Joint("revolute", _along(axes[:, k], guess.axis), pivot))
+    """List the joints that the part's boxes allow (3 slides and 12 hinges each) and the network's own, with their costs.
+
+    One box lies along the object's directions, which many pixels agree on, the other along the part's own.
+    """
+    joints: list[Joint] = []
+    for axes in (upright, box_axes(points, normals)):
+        low, high = extent(points, axes)
+        joints += [Joint("prismatic", _along(axes[:, k], guess.axis), guess.pivot) for k in range(3)]
+        for k in range(3):
+            i, j = (k + 1) % 3, (k + 2) % 3
+            for a in (low[i], high[i]):
+                for b in (low[j], high[j]):
+                    pivot = axes[:, i] * a + axes[:, j] * b + axes[:, k] * (low[k] + high[k]) / 2
+                    joints.append(Joint("revolute", _along(axes[:, k], guess.axis), pivot))
     joints += [Joint("prismatic", guess.axis, guess.pivot), Joint("revolute", guess.axis, guess.pivot)]
     costs = []
     for k, joint in enumerate(joints):
         slide = joint.kind == "prismatic"
         cost = -np.log(max(1 - turns if slide else turns, 1e-4))
         angle = np.degrees(np.arccos(min(1.0, abs(float(joint.axis @ guess.axis)))))
-        cost += min(0.5 * (angle / 12) ** 2, 8)
+        cost += min(0.5 * (angle / SURE_DEG) ** 2, 8)
         if not slide:
             offset = joint.pivot - guess.pivot
             offset = offset - guess.axis * (offset @ guess.axis)
-            cost += min(0.5 * (float(np.linalg.norm(offset)) / 0.06) ** 2, 8)
+            cost += min(0.5 * (float(np.linalg.norm(offset)) / SURE) ** 2, 8)
         if k >= len(joints) - 2:
-            cost += 1.0  # real joints lie on the box: the guess itself must be clearly better
+            cost += OFF_BOX
         costs.append(float(cost))
     return tuple(joints), tuple(costs)
 

@@ -22,7 +22,7 @@ def panel() -> tuple[np.ndarray, np.ndarray]:
 
 def part(guess: Joint, turns: float, grab: np.ndarray) -> Part:
     points, normals = panel()
-    joints, costs = rigid.likely_joints(points, normals, guess, turns)
+    joints, costs = rigid.likely_joints(points, normals, np.eye(3), guess, turns)
     empty = np.zeros((256, 256), bool)
     return Part((0.0, 0.0), empty, np.zeros(0, bool), grab, 1.0, joints, costs)
 
@@ -72,6 +72,15 @@ def test_box_of_a_level_lid_follows_its_edges() -> None:
     x, z = np.meshgrid(np.linspace(-0.3, 0.3, 40), np.linspace(-0.1, 0.1, 20))
     turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     points = np.stack([x.ravel(), np.full(x.size, 0.1), z.ravel()], 1) @ turn.T
-    axes, low, high = rigid.box_frame(points, np.tile([0.0, 1.0, 0.0], (len(points), 1)))
+    axes = rigid.box_axes(points, np.tile([0.0, 1.0, 0.0], (len(points), 1)))
+    low, high = rigid.extent(points, axes)
     assert np.allclose(np.abs(np.linalg.det(axes)), 1)
     assert sorted(np.round(high - low, 1)) == [0.0, 0.2, 0.6]
+
+
+def test_object_stands_along_what_most_faces_agree_on() -> None:
+    a = np.deg2rad(20)
+    faces = np.array([[np.sin(a), 0, np.cos(a)], [np.cos(a), 0, -np.sin(a)], [0, 1, 0]]).repeat(20, 0)
+    stray = np.array([[1.0, 0, 0]]).repeat(3, 0)
+    axes = rigid.upright_axes(np.concatenate([faces, stray]))
+    assert np.abs(axes.T @ faces[0]).max() > 0.999
