@@ -17,8 +17,10 @@ TURN_LIMITS_RAD = (-2.4, 2.4)
 SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
 MISS = 0.02  # how far from the path a drag may end, as a part of the crop's side
 CLOSING = 0.7  # cost of moving against the way that the part opens
+WIDE = 4.0  # cost of a radian beyond 110 degrees: few doors open further
 SURE_DEG = 12.0  # how far off the network's axis usually is
 SURE = 0.06  # how far off the network's hinge usually is, world units
+SPIN = 6.0  # cost of turning a front in its own plane: hinges lie along it
 OFF_BOX = 1.0  # cost of the network's own joint: real ones lie along the object and at the part's edges
 FAR = 0.25  # cost of a radian or a world unit: of two ways to the pointer, take the shorter
 
@@ -75,7 +77,7 @@ def likely_joints(
     guess: Joint,
     turns: float,  # 0..1, how likely the part turns rather than slides
 ) -> tuple[tuple[Joint, ...], tuple[float, ...]]:
-    """List the joints that the part's boxes allow (3 slides and 12 hinges each) and the network's own, with their costs.
+    """List the joints that the part's boxes allow (3 slides and 12 hinges each) and the network's own; each has a cost.
 
     One box lies along the object's directions, which many pixels agree on, the other along the part's own.
     """
@@ -90,6 +92,7 @@ def likely_joints(
                     pivot = axes[:, i] * a + axes[:, j] * b + axes[:, k] * (low[k] + high[k]) / 2
                     joints.append(Joint("revolute", _along(axes[:, k], guess.axis), pivot))
     joints += [Joint("prismatic", guess.axis, guess.pivot), Joint("revolute", guess.axis, guess.pivot)]
+    facing = main_direction(normals)
     costs = []
     for k, joint in enumerate(joints):
         slide = joint.kind == "prismatic"
@@ -97,6 +100,7 @@ def likely_joints(
         angle = np.degrees(np.arccos(min(1.0, abs(float(joint.axis @ guess.axis)))))
         cost += min(0.5 * (angle / SURE_DEG) ** 2, 8)
         if not slide:
+            cost += SPIN * (abs(float(joint.axis @ facing)) > 0.8)
             offset = joint.pivot - guess.pivot
             offset = offset - guess.axis * (offset @ guess.axis)
             cost += min(0.5 * (float(np.linalg.norm(offset)) / SURE) ** 2, 8)
@@ -128,7 +132,14 @@ def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], 
         for point, end in zip(grab, ends, strict=True):
             pixels, depth = camera.project(joint.path(point, amounts))
             miss2 += np.where(depth > 1e-2, ((pixels - end) ** 2).sum(1), 1e12)
-        total = cost + miss2 / len(drags) / (2 * (MISS * side_px) ** 2) + FAR * abs(amounts) + CLOSING * (amounts < 0)
+        wide = 0.0 if joint.kind == "prismatic" else WIDE * np.maximum(abs(amounts) - 1.9, 0)
+        total = (
+            cost
+            + wide
+            + miss2 / len(drags) / (2 * (MISS * side_px) ** 2)
+            + FAR * abs(amounts)
+            + CLOSING * (amounts < 0)
+        )
         a = int(np.argmin(total))
         totals.append(total[a])
         if best is None or total[a] < best[0]:
