@@ -25,7 +25,8 @@ REACH = 0.025  # how far beside the object a click may land, as a part of the im
 SAME = 0.01  # world units: a Gaussian this little behind what the input view shows is what it shows
 SURE = 0.5  # logit above which a pixel belongs to the part
 LIKE = 0.03  # colours 0..1 that differ by less count as one material
-THICK = 0.03  # world units: how thick a part is taken to be behind what can be seen of it
+THIN, THICKEST = 0.025, 0.15  # world units: how thick a part is behind its front, at least and at most
+MARGIN = 0.006  # world units: room round a part's box
 
 
 class Seen(NamedTuple):
@@ -223,9 +224,23 @@ def part_splats(
     shown = inside & (seen.depth[row, col] > 0) & (depth < farthest + SAME)
     axes = box_axes(points, normals)
     low, high = extent(points, axes)
-    margin = np.array([0.005, 0.005, 0.005])
-    p = gaussians.positions @ axes
-    low, high = low - margin, high + margin
-    low[2] = min(low[2], high[2] - THICK)
+    p, backs = gaussians.positions @ axes, disc_normals(gaussians) @ axes[:, 2] < -0.8
+    low[2] = min(low[2], high[2] - thickness(p, backs, low, high)) - MARGIN
+    low[:2], high = low[:2] - MARGIN, high + MARGIN
     boxed = ((p >= low) & (p <= high)).all(1)
     return np.asarray(np.where(shown, mask[row, col], boxed))
+
+
+def thickness(p: np.ndarray, backs: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Measure how thick a part is behind its visible front, world units.
+
+    p (N, 3) are Gaussians in the part's box axes, backs (N,) those that face the other way. A lid or an open door shows
+    its back to another view; a shut one shows none, and is taken to be THIN.
+    """
+    middle, half = (low + high) / 2, (high - low) / 2
+    inside = (np.abs(p - middle)[:, :2] < 0.9 * half[:2]).all(1)
+    behind = high[2] - p[inside & backs, 2]
+    behind = behind[(behind > 0.002) & (behind < THICKEST)]
+    if len(behind) < 0.1 * inside.sum():
+        return THIN
+    return float(np.percentile(behind, 95))
