@@ -24,6 +24,7 @@ from model.stages.reconstruct import reconstruct
 from model.stages.state import Prediction, State, View
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32 premultiplied
+ROWS = ("no motion", "predicted", "oracle")
 VIEWS = 8
 PIXELS = 256
 
@@ -126,13 +127,13 @@ def evaluate(trial: Trial, pipeline: Pipeline, rasterize: Rasterize) -> Result:
     cameras_b = tuple(carried(c, trial.cameras[0], state_b.camera) for c in trial.cameras)
     rows, pictures = {}, {}
     ious, kinds, angles, flows = {}, {}, {}, {}
+    oracle = np.stack([_drawn(rasterize(truth, c)) for c in trial.cameras])
     for name, state, cameras in (("A", state_a, trial.cameras), ("B", state_b, cameras_b)):
         prediction = pipeline.predict(state, [trial.drag])
-        sets = {"no motion": (state.gaussians, cameras), "predicted": (prediction.state.gaussians, cameras)}
-        for what, (gaussians, views) in (sets | {"oracle": (truth, trial.cameras)}).items():
-            drawn = np.stack([_drawn(rasterize(gaussians, c)) for c in views])
-            rows[f"{name} {what}"] = score(drawn, trial)
-            pictures[f"{name} {what}"] = drawn
+        pictures[f"{name} oracle"] = oracle
+        for what, gaussians in (("no motion", state.gaussians), ("predicted", prediction.state.gaussians)):
+            pictures[f"{name} {what}"] = np.stack([_drawn(rasterize(gaussians, c)) for c in cameras])
+        rows |= {f"{name} {what}": score(pictures[f"{name} {what}"], trial) for what in ROWS}
         assert prediction.part is not None
         ious[name] = iou(prediction.part.mask, trial.part)
         kinds[name], angles[name], flows[name] = motion_errors(trial, state, prediction, state.camera)

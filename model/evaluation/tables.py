@@ -9,9 +9,9 @@ from dataclasses import fields
 import cv2
 import numpy as np
 
-from model.evaluation.protocol import Result, Row, mean_of_known
+from model.evaluation.protocol import ROWS, Result, Row, mean_of_known
 
-ORDER = [f"{s} {what}" for s in "AB" for what in ("no motion", "predicted", "oracle")]
+ORDER = [f"{s} {what}" for s in "AB" for what in ROWS]
 
 
 def mean_row(results: Sequence[Result], name: str) -> Row:
