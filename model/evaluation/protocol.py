@@ -125,7 +125,8 @@ def evaluate(trial: Trial, pipeline: Pipeline, rasterize: Rasterize) -> Result:
     state_a = State(trial.image, trial.mask, crop, crop, reconstruct(true_views(scene, a), carve=False))
     state_b = pipeline.open(trial.image, trial.mask, fov_deg=crop_fov(trial))
     cameras_b = tuple(carried(c, trial.cameras[0], state_b.camera) for c in trial.cameras)
-    rows, pictures = {}, {}
+    rows: dict[str, Row] = {}
+    pictures: dict[str, np.ndarray] = {}
     ious, kinds, angles, flows = {}, {}, {}, {}
     oracle = np.stack([_drawn(rasterize(truth, c)) for c in trial.cameras])
     for name, state, cameras in (("A", state_a, trial.cameras), ("B", state_b, cameras_b)):
