@@ -15,13 +15,13 @@ from model.stages.state import Motion, Part
 
 TURN_LIMITS_RAD = (-2.4, 2.4)
 SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
-MISS = 0.02  # how far from the path a drag may end, as a part of the crop's side
-CLOSING = 0.7  # cost of moving against the way that the part opens
-WIDE = 4.0  # cost of a radian beyond 110 degrees: few doors open further
-SURE_DEG = 12.0  # how far off the network's axis usually is
-SURE = 0.06  # how far off the network's hinge usually is, world units
-SPIN = 6.0  # cost of turning a front in its own plane: hinges lie along it
-OFF_BOX = 1.0  # cost of the network's own joint: real ones lie along the object and at the part's edges
+MISS = 0.014  # how far from the path a drag may end, as a part of the crop's side
+CLOSING = 0.5  # cost of moving against the way that the part opens
+WIDE = 3.4  # cost of a radian beyond 110 degrees: few doors open further
+SURE_DEG = 20.0  # how far off the network's axis usually is
+SURE = 0.108  # how far off the network's hinge usually is, world units
+SPIN = 3.8  # cost of turning a front in its own plane: hinges lie along it
+OFF_BOX = 2.2  # cost of the network's own joint: real ones lie along the object and at the part's edges
 FAR = 0.25  # cost of a radian or a world unit: of two ways to the pointer, take the shorter
 
 

@@ -22,7 +22,7 @@ from model.training.data import Batch, batches, vary_colours
 from model.training.muon import Muon
 
 NETWORKS: dict[str, type[nn.Module]] = {"surface": Surface, "part": PartNet, "completion": Completion}
-DECAY = 0.25  # the last part of the samples over which the step length falls to zero
+DECAY = 0.4  # the last part of the samples over which the step length falls to zero
 EMA = 0.998
 
 
