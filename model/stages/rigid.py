@@ -15,8 +15,10 @@ from model.stages.state import Motion, Part
 
 TURN_LIMITS_RAD = (-2.4, 2.4)
 SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
-MISS = 0.014  # how far from the path a drag may end, as a part of the crop's side
+MISS = 0.01  # how far from the path a drag may end, as a part of the crop's side
 CLOSING = 0.5  # cost of moving against the way that the part opens
+AMOUNTS = 120  # steps in which a joint's amounts are scanned
+OFFSET = 0.02  # how far a hinge usually lies from the edge, world units
 WIDE = 3.4  # cost of a radian beyond 110 degrees: few doors open further
 SURE_DEG = 20.0  # how far off the network's axis usually is
 SURE = 0.108  # how far off the network's hinge usually is, world units
@@ -122,37 +124,56 @@ def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], 
     """
     if all(d.length_px < 1e-6 for d in drags):
         raise DragError("The drag has no length", "Pull the part to where it should go.")
-    ends = np.array([d.end_px for d in drags])
-    best: tuple[float, int, float] | None = None
-    totals = []
-    for k, (joint, cost) in enumerate(zip(part.joints, part.costs, strict=True)):
-        low, high = SLIDE_LIMITS if joint.kind == "prismatic" else TURN_LIMITS_RAD
-        amounts = np.linspace(low, high, 121)
-        miss2 = np.zeros(len(amounts))
-        for point, end in zip(grab, ends, strict=True):
-            pixels, depth = camera.project(joint.path(point, amounts))
-            miss2 += np.where(depth > 1e-2, ((pixels - end) ** 2).sum(1), 1e12)
-        wide = 0.0 if joint.kind == "prismatic" else WIDE * np.maximum(abs(amounts) - 1.9, 0)
-        total = (
-            cost
-            + wide
-            + miss2 / len(drags) / (2 * (MISS * side_px) ** 2)
-            + FAR * abs(amounts)
-            + CLOSING * (amounts < 0)
-        )
-        a = int(np.argmin(total))
-        totals.append(total[a])
-        if best is None or total[a] < best[0]:
-            best = (float(total[a]), k, float(amounts[a]))
-    assert best is not None
-    _, k, amount = best
-    joint = part.joints[k]
-    step = (2 * (SLIDE_LIMITS if joint.kind == "prismatic" else TURN_LIMITS_RAD)[1]) / 120
-    solved = [
-        joint.solve(p, camera, d.end_px, (amount - step, amount + step)) for p, d in zip(grab, drags, strict=True)
-    ]
-    weights = np.exp(min(totals) - np.array(totals))
+    options = list(zip(part.joints, part.costs, strict=True))
+    scored = [_best_amount(joint, cost, grab, camera, drags, side_px) for joint, cost in options]
+    totals = np.array([total for total, _ in scored])
+    k = int(np.argmin(totals))
+    joint, (best, amount) = part.joints[k], scored[k]
+    if joint.kind == "revolute":  # the real hinge lies near the edge, not on it: let the drag say where
+        for moved, cost in _nearby(joint):
+            total, a = _best_amount(moved, part.costs[k] + cost, grab, camera, drags, side_px)
+            if total < best:
+                joint, best, amount = moved, total, a
+    step = 2 * _limits(joint)[1] / AMOUNTS
+    near = (amount - step, amount + step)
+    solved = [joint.solve(p, camera, d.end_px, near) for p, d in zip(grab, drags, strict=True)]
+    weights = np.exp(totals.min() - totals)
     same_kind = np.array([j.kind == joint.kind for j in part.joints])
     confidence = float(weights[same_kind].sum() / weights.sum())
     miss = float(np.mean([m for _, m in solved]))
     return Motion(joint, float(np.mean([a for a, _ in solved])), miss, confidence)
+
+
+def _limits(joint: Joint) -> tuple[float, float]:
+    return SLIDE_LIMITS if joint.kind == "prismatic" else TURN_LIMITS_RAD
+
+
+def _best_amount(
+    joint: Joint, cost: float, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], side_px: float
+) -> tuple[float, float]:
+    """Scan a joint's amounts; returns the lowest total cost and its amount."""
+    amounts = np.linspace(*_limits(joint), AMOUNTS + 1)
+    miss2 = np.zeros(len(amounts))
+    for point, drag in zip(grab, drags, strict=True):
+        pixels, depth = camera.project(joint.path(point, amounts))
+        miss2 += np.where(depth > 1e-2, ((pixels - drag.end_px) ** 2).sum(1), 1e12)
+    wide = 0.0 if joint.kind == "prismatic" else WIDE * np.maximum(abs(amounts) - 1.9, 0)
+    total = (
+        cost + wide + miss2 / len(drags) / (2 * (MISS * side_px) ** 2) + FAR * abs(amounts) + CLOSING * (amounts < 0)
+    )
+    a = int(np.argmin(total))
+    return float(total[a]), float(amounts[a])
+
+
+def _nearby(joint: Joint) -> list[tuple[Joint, float]]:
+    """List hinges beside a hinge, with what their distance costs."""
+    across = np.cross(joint.axis, [0.0, 1.0, 0.0] if abs(joint.axis[1]) < 0.7 else [1.0, 0.0, 0.0])
+    across /= np.linalg.norm(across)
+    other = np.cross(joint.axis, across)
+    steps = np.array([-2, -1, 0, 1, 2]) * OFFSET
+    return [
+        (Joint("revolute", joint.axis, joint.pivot + i * across + j * other), 0.5 * (i * i + j * j) / OFFSET**2)
+        for i in steps
+        for j in steps
+        if i or j
+    ]
