@@ -104,6 +104,7 @@ def find_part(state: State, parts: Parts, click_px: tuple[float, float]) -> Part
     joints, costs = likely_joints(points, normals, upright, *guessed_joint(parts, small))
     fine = cut_out(state, logits, small, in_crop)
     mask = enlarge(fine, state)
+    mask[int(click[1]), int(click[0])] = True
     splats = part_splats(state.gaussians, state.crop, parts.seen, fine, points, normals)
     at = parts.points[int(in_crop[1]), int(in_crop[0])]
     grab = state.crop.resized(SIZE, SIZE).unproject(in_crop, float(state.crop.project(at)[1]))

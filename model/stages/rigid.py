@@ -19,6 +19,7 @@ MISS = 0.01  # how far from the path a drag may end, as a part of the crop's sid
 CLOSING = 0.5  # cost of moving against the way that the part opens
 AMOUNTS = 120  # steps in which a joint's amounts are scanned
 OFFSET = 0.02  # how far a hinge usually lies from the edge, world units
+TILT_DEG = 5.0  # how far a slide usually points from the estimated direction
 WIDE = 3.4  # cost of a radian beyond 110 degrees: few doors open further
 SURE_DEG = 20.0  # how far off the network's axis usually is
 SURE = 0.108  # how far off the network's hinge usually is, world units
@@ -129,11 +130,10 @@ def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], 
     totals = np.array([total for total, _ in scored])
     k = int(np.argmin(totals))
     joint, (best, amount) = part.joints[k], scored[k]
-    if joint.kind == "revolute":  # the real hinge lies near the edge, not on it: let the drag say where
-        for moved, cost in _nearby(joint):
-            total, a = _best_amount(moved, part.costs[k] + cost, grab, camera, drags, side_px)
-            if total < best:
-                joint, best, amount = moved, total, a
+    for moved, extra in _nearby(joint):  # the estimate is a little off: let the drag say where
+        total, a = _best_amount(moved, part.costs[k] + extra, grab, camera, drags, side_px)
+        if total < best:
+            joint, best, amount = moved, total, a
     step = 2 * _limits(joint)[1] / AMOUNTS
     near = (amount - step, amount + step)
     solved = [joint.solve(p, camera, d.end_px, near) for p, d in zip(grab, drags, strict=True)]
@@ -166,14 +166,17 @@ def _best_amount(
 
 
 def _nearby(joint: Joint) -> list[tuple[Joint, float]]:
-    """List hinges beside a hinge, with what their distance costs."""
+    """List joints close to a joint (hinges beside it, slides tilted from it), with what their distance costs."""
     across = np.cross(joint.axis, [0.0, 1.0, 0.0] if abs(joint.axis[1]) < 0.7 else [1.0, 0.0, 0.0])
     across /= np.linalg.norm(across)
     other = np.cross(joint.axis, across)
-    steps = np.array([-2, -1, 0, 1, 2]) * OFFSET
-    return [
-        (Joint("revolute", joint.axis, joint.pivot + i * across + j * other), 0.5 * (i * i + j * j) / OFFSET**2)
-        for i in steps
-        for j in steps
-        if i or j
-    ]
+    found = []
+    for i in (-2, -1, 0, 1, 2):
+        for j in (-2, -1, 0, 1, 2):
+            if joint.kind == "revolute":
+                moved = Joint("revolute", joint.axis, joint.pivot + OFFSET * (i * across + j * other))
+            else:
+                tilted = joint.axis + np.tan(np.deg2rad(TILT_DEG)) * (i * across + j * other)
+                moved = Joint("prismatic", tilted / np.linalg.norm(tilted), joint.pivot)
+            found.append((moved, 0.5 * (i * i + j * j)))
+    return found
