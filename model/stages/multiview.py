@@ -15,7 +15,7 @@ from model.stages.reproject import reproject, surface_points
 from model.stages.state import View
 
 FINE = 256  # px, side of the input view's own splats
-STEP = 0.03  # world units: a larger depth difference between neighbours is an edge, not a slope
+STEP = 0.08  # world units: a larger depth difference across 3 pixels is an edge, not a slope
 
 
 def cut(

@@ -24,6 +24,7 @@ from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
+ROOM = 0.02  # world units: how far outside a box or surface still counts as at it
 PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
 
 
@@ -136,10 +137,28 @@ def move_and_fill(
     maps, _ = reproject(moved.positions, normals, moved.colours, radii, cameras, was)
     views = complete(maps, cameras, completion)
     filled = [moved]
+    shown = look(gaussians, state.crop).depth
+    before, after = gaussians.positions[part], moved.positions[part]
     for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
-        swept = sweep(gaussians.positions[part], moved.positions[part], camera)
-        filled.append(view_discs(view, keep=(maps[k, 3] < 0.5) & swept))
+        keep = (maps[k, 3] < 0.5) & sweep(before, after, camera) & (view.depth > 0)
+        points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
+        keep[keep] = in_box(points, before, after) | behind(points, state.crop, shown)
+        filled.append(view_discs(view, keep=keep))
     return concatenate(filled)
+
+
+def in_box(points: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Say which (N, 3) points lie in the upright box round both places of a part: its own sides may be there."""
+    both = np.concatenate([before, after])
+    low, high = both.min(0) - ROOM, both.max(0) + ROOM
+    return ((points >= low) & (points <= high)).all(1)
+
+
+def behind(points: np.ndarray, crop: Camera, depth: np.ndarray) -> np.ndarray:
+    """Say which (N, 3) points lie behind what the input view (S, S) showed before: an inside may be there."""
+    pixels, away = crop.resized(*depth.shape[::-1]).project(points)
+    col, row = np.clip(np.floor(pixels).astype(int), 0, len(depth) - 1).T
+    return (depth[row, col] > 0) & (away > depth[row, col] - ROOM)
 
 
 def part_view(gaussians: Gaussians, part: np.ndarray, camera: Camera) -> np.ndarray:

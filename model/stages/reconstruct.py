@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from model.gaussians import Gaussians, concatenate, quaternion_from_matrix
@@ -11,9 +12,10 @@ OPACITY = 0.99
 THIN = 0.15  # a disc's thickness, as a part of its radius
 FOOTPRINT = 0.5  # a disc's radius in pixels, where four views overlap
 STEEPEST = 0.5  # discs of surfaces seen at a flatter angle (cosine) are not stretched any further
+RIM = 1.0  # the same at outlines
 ALONE = (0.6, 0.25)  # footprint and steepest angle of a view that no other one helps
 NEAR = 0.03  # world units in which two views' surfaces count as one
-CLEAR = 0.25  # the input view shows a surface well if it is inclined by more than this cosine
+CLEAR = 0.4  # the input view shows a surface well if it is inclined by more than this cosine
 
 
 def discs(
@@ -22,7 +24,7 @@ def discs(
     colours: np.ndarray,  # (N, 3)
     radii: np.ndarray,  # (N,) world units, across the line of sight
     eye: np.ndarray,  # (3,)
-    steepest: float = STEEPEST,
+    steepest: float | np.ndarray = STEEPEST,  # or (N,)
 ) -> Gaussians:
     """Lay one flat Gaussian on each surface point, stretched along the slope so that it covers its pixel."""
     sight = eye - points
@@ -46,7 +48,15 @@ def view_discs(
     there = view.depth > 0 if keep is None else keep & (view.depth > 0)
     points = view.camera.unproject(view.camera.pixel_grid()[there], view.depth[there].astype(np.float64))
     radii = footprint * view.depth[there] / view.camera.fx
-    return discs(points, view.normal[there].astype(np.float64), view.rgb[there], radii, view.camera.position, steepest)
+    limits = np.where(rim(view.depth)[there], RIM, steepest)
+    return discs(points, view.normal[there].astype(np.float64), view.rgb[there], radii, view.camera.position, limits)
+
+
+def rim(depth: np.ndarray) -> np.ndarray:
+    """Find the pixels at outlines and depth edges, (S, S) bool: a stretched disc there would stick out like a hair."""
+    kernel = np.ones((3, 3), np.uint8)
+    nearest, farthest = cv2.erode(depth, kernel), cv2.dilate(depth, kernel)
+    return (nearest == 0) | (farthest - nearest > 0.1)
 
 
 def reconstruct(views: tuple[View, ...], carve: bool = True) -> Gaussians:
