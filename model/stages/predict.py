@@ -140,7 +140,8 @@ def move_and_fill(
     shown = look(gaussians, state.crop).depth
     before, after = gaussians.positions[part], moved.positions[part]
     for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
-        keep = (maps[k, 3] < 0.5) & sweep(before, after, camera) & (view.depth > 0)
+        empty = (maps[k, 3] < 0.5) & (maps[k, 8] < 0.5)  # neither a front nor a back is known there
+        keep = empty & sweep(before, after, camera) & (view.depth > 0)
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
         keep[keep] = in_box(points, before, after) | behind(points, state.crop, shown)
         filled.append(view_discs(view, keep=keep))
