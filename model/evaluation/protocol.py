@@ -6,7 +6,7 @@ splats made the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from model.stages.state import Prediction, State, View
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32 premultiplied
 ROWS = ("no motion", "predicted", "oracle")
+SHOWN = (0, 2)  # views whose pictures are kept: the input and one novel view
 VIEWS = 8
 PIXELS = 256
 
@@ -61,24 +62,16 @@ class Row:
 class Result:
     """The scores of one trial: settings A and B, each with no motion, the prediction and the oracle."""
 
-    trial: Trial
+    seed: int
+    category: str
+    drag: Drag
+    image: np.ndarray  # (256, 256, 3) uint8, the input view before
     rows: dict[str, Row]  # "A no motion", "A predicted", "A oracle", "B no motion", ...
     part_iou: dict[str, float]  # A, B
     kind_right: dict[str, bool]
     axis_error_deg: dict[str, float]
     flow_error: dict[str, float]  # mean over the part's points, as a part of how far they move
-    pictures: dict[str, np.ndarray]  # as rows, (9, 256, 256, 3) float32
-
-
-def trials(count: int, first: int = 0) -> Iterator[Trial]:
-    """Draw held-out objects until `count` have a part that is seen and moves."""
-    seed = first
-    while count > 0:
-        made = trial(seed)
-        seed += 1
-        if made is not None:
-            count -= 1
-            yield made
+    pictures: dict[str, np.ndarray]  # as rows, and "truth"; (2, 256, 256, 3) uint8, the SHOWN views
 
 
 def trial(seed: int) -> Trial | None:
@@ -138,7 +131,9 @@ def evaluate(trial: Trial, pipeline: Pipeline, rasterize: Rasterize) -> Result:
         assert prediction.part is not None
         ious[name] = iou(prediction.part.mask, trial.part)
         kinds[name], angles[name], flows[name] = motion_errors(trial, state, prediction, state.camera)
-    return Result(trial, rows, ious, kinds, angles, flows, pictures)
+    pictures["truth"] = trial.after
+    kept = {name: (p[list(SHOWN)] * 255).round().astype(np.uint8) for name, p in pictures.items()}
+    return Result(trial.seed, scene.category, trial.drag, trial.image, rows, ious, kinds, angles, flows, kept)
 
 
 def crop_fov(trial: Trial) -> float:

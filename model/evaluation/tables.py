@@ -38,7 +38,7 @@ def part_table(results: Sequence[Result]) -> str:
     """Write what is known of part and motion, by category, Markdown."""
     groups: dict[str, list[Result]] = defaultdict(list)
     for r in results:
-        groups[r.trial.scene.category].append(r)
+        groups[r.category].append(r)
     lines = [
         "| category | objects | part IoU A / B | joint kind right A / B | axis error A / B, median "
         "| motion error A / B, median | B: dB over no motion, input / novel |",
@@ -70,15 +70,14 @@ def page(results: Sequence[Result], size: int = 160) -> np.ndarray:
     """
     rows = []
     for r in sorted(results, key=gain):
-        view = 2
-        first = cv2.arrowedLine(r.trial.image.copy(), *_ends(r), (213, 94, 0), 2, cv2.LINE_AA, tipLength=0.2)
-        cells = [first / 255.0, r.trial.after[0], r.pictures["A predicted"][0], r.pictures["B predicted"][0]]
-        cells += [r.trial.after[view], *(r.pictures[n][view] for n in ("A predicted", "B predicted", "A oracle"))]
-        small = [cv2.resize(np.asarray(c, np.float32), (size, size), interpolation=cv2.INTER_AREA) for c in cells]
+        first = cv2.arrowedLine(r.image.copy(), *_ends(r), (213, 94, 0), 2, cv2.LINE_AA, tipLength=0.2)
+        cells = [first, *(r.pictures[n][0] for n in ("truth", "A predicted", "B predicted"))]
+        cells += [r.pictures[n][1] for n in ("truth", "A predicted", "B predicted", "A oracle")]
+        small = [cv2.resize(c, (size, size), interpolation=cv2.INTER_AREA) for c in cells]
         rows.append(np.concatenate(small, axis=1))
-    return (np.concatenate(rows) * 255).round().clip(0, 255).astype(np.uint8)
+    return np.concatenate(rows)
 
 
 def _ends(r: Result) -> tuple[tuple[int, int], tuple[int, int]]:
-    (x0, y0), (x1, y1) = r.trial.drag.start_px, r.trial.drag.end_px
+    (x0, y0), (x1, y1) = r.drag.start_px, r.drag.end_px
     return (round(x0), round(y0)), (round(x1), round(y1))
