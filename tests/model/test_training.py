@@ -49,7 +49,7 @@ def test_step_length_warms_up_holds_and_falls_to_zero() -> None:
     assert all(length == 1 for length in lengths[4:25])
     falling = lengths[30:]
     assert falling == sorted(falling, reverse=True) and lengths[-1] == 0
-    assert lengths[35] == pytest.approx(0.5)
+    assert lengths[32] == pytest.approx(0.5)
     assert embedded.step_length(30_000, 20_000) == 0
 
 
