@@ -24,7 +24,7 @@ from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
-ROOM = 0.02  # world units: how far outside a box or surface still counts as at it
+ROOM = 0.02  # world units: how far outside a box still counts as in it
 PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
 
 
@@ -137,29 +137,31 @@ def move_and_fill(
     maps, _ = reproject(moved.positions, normals, moved.colours, radii, cameras, was)
     views = complete(maps, cameras, completion)
     filled = [moved]
-    shown = look(gaussians, state.crop).depth
-    before, after = gaussians.positions[part], moved.positions[part]
+    upright = rigid.upright_axes(disc_normals(gaussians.select(~part)))
+    body, before, after = gaussians.positions[~part], gaussians.positions[part], moved.positions[part]
+    own = np.concatenate([before, after]) if opens(body, before, after) else after
     for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
         empty = (maps[k, 3] < 0.5) & (maps[k, 8] < 0.5)  # neither a front nor a back is known there
         keep = empty & sweep(before, after, camera) & (view.depth > 0)
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
-        keep[keep] = in_box(points, before, after) | behind(points, state.crop, shown)
+        keep[keep] = in_box(points, body, upright) | in_box(points, own, upright)
         filled.append(view_discs(view, keep=keep))
     return concatenate(filled)
 
 
-def in_box(points: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Say which (N, 3) points lie in the upright box round both places of a part: its own sides may be there."""
-    both = np.concatenate([before, after])
-    low, high = both.min(0) - ROOM, both.max(0) + ROOM
-    return ((points >= low) & (points <= high)).all(1)
+def opens(body: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
+    """Say whether a part moves away from the body: then its own sides may come to light behind it."""
+    middle = body.mean(0) if len(body) else before.mean(0)
+    return bool(np.linalg.norm(after.mean(0) - middle) > np.linalg.norm(before.mean(0) - middle))
 
 
-def behind(points: np.ndarray, crop: Camera, depth: np.ndarray) -> np.ndarray:
-    """Say which (N, 3) points lie behind what the input view (S, S) showed before: an inside may be there."""
-    pixels, away = crop.resized(*depth.shape[::-1]).project(points)
-    col, row = np.clip(np.floor(pixels).astype(int), 0, len(depth) - 1).T
-    return (depth[row, col] > 0) & (away > depth[row, col] - ROOM)
+def in_box(points: np.ndarray, inside: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Say which (N, 3) points lie in the box round others (M, 3) along the columns of axes."""
+    if len(inside) == 0:
+        return np.zeros(len(points), bool)
+    low, high = np.percentile(inside @ axes, [1, 99], axis=0)
+    p = points @ axes
+    return np.asarray(((p >= low - ROOM) & (p <= high + ROOM)).all(1))
 
 
 def part_view(gaussians: Gaussians, part: np.ndarray, camera: Camera) -> np.ndarray:

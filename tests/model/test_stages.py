@@ -146,3 +146,17 @@ def test_networks_keep_their_shapes() -> None:
     assert out.depth.shape == (2, 128, 128) and out.normal.shape == (2, 3, 128, 128)
     done = Completion().eval()(torch.rand(2, 4, 13, 64, 64))
     assert done.rgb.shape == (2, 4, 3, 64, 64) and done.alpha.shape == (2, 4, 64, 64)
+
+
+def test_fill_knows_opening_from_closing() -> None:
+    body = np.random.default_rng(0).uniform(-0.3, 0.3, (200, 3))
+    shut = np.array([[0.0, 0.0, 0.3]])
+    assert predict.opens(body, shut, shut + np.array([0, 0, 0.2]))
+    assert not predict.opens(body, shut + np.array([0, 0, 0.2]), shut)
+
+
+def test_fill_stays_in_the_box_of_what_is_there() -> None:
+    body = np.random.default_rng(0).uniform(-0.3, 0.3, (2000, 3))
+    inside = predict.in_box(np.array([[0.0, 0, 0], [0.5, 0, 0]]), body, np.eye(3))
+    assert inside.tolist() == [True, False]
+    assert not predict.in_box(np.zeros((1, 3)), np.zeros((0, 3)), np.eye(3)).any()
