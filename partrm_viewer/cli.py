@@ -159,6 +159,7 @@ def parser() -> Parser:
     p.add_argument("--seed", type=int, default=0, help="seed of the objects and the weights (default: 0)")
     p.add_argument("--out", type=Path, default=Path("runs/embedded"), metavar="DIR", help="(default: runs/embedded)")
     p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
+    p.add_argument("--from", dest="start_from", type=Path, metavar="DIR", help="begin with weights exported there")
     p.add_argument("--export", type=Path, metavar="DIR", help="write the weights there, as the app loads them")
     p.set_defaults(run=_train)
 
@@ -237,8 +238,8 @@ def _train(options: argparse.Namespace) -> int:
         raise PartRMError(f"{checkpoint} is there already.", "Add --resume to go on from it, or choose another --out.")
     from model.training import embedded
 
-    more = {"minutes": options.minutes, "batch": options.batch, "seed": options.seed}
-    embedded.run(options.stage, options.samples, options.out, **more)
+    minutes, batch, seed = options.minutes, options.batch, options.seed
+    embedded.run(options.stage, options.samples, options.out, minutes, batch, seed, options.start_from)
     if options.export:
         options.export.mkdir(parents=True, exist_ok=True)
         print(embedded.export(options.stage, options.out, options.export))

@@ -242,7 +242,7 @@ def test_train_goes_on_only_when_told(
     monkeypatch.setattr("model.training.embedded", embedded, raising=False)
     words = ("train", "--stage", "part", "--samples", 100, "--minutes", 2, "--out", tmp_path)
     assert run(*words) == 0
-    assert calls == [("part", 100, tmp_path, {"minutes": 2.0, "batch": 8, "seed": 0})]
+    assert calls == [("part", 100, tmp_path, 2.0, 8, 0, None, {})]
     (tmp_path / "part.pt").write_bytes(b"")
     assert "--resume" in refused(capsys, *words)
     assert run(*words, "--resume") == 0

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from model import weights
 from model.network.embedded import SIDE, SIZE, Completion, PartNet, Surface, elevation_matrix, part_logits, ray_grid
 from model.training.data import Batch, batches, vary_colours
 from model.training.muon import Muon
@@ -132,12 +133,13 @@ def run(
     minutes: float = float("inf"),
     batch: int = 8,
     seed: int = 0,
+    start_from: Path | None = None,
     say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> Path:
     """Train one network until it has seen `samples`, or for `minutes`; returns the checkpoint's path.
 
     Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps) and a checkpoint every
-    two minutes.
+    two minutes. Without a checkpoint it begins with START_FROM/STAGE.safetensors where that is given.
     Started by `torchrun`, its processes share each step: `batch` samples each, gradients averaged.
     """
     rank, ranks = join_workers()
@@ -154,6 +156,8 @@ def run(
     others = [p for p in net.parameters() if id(p) not in chosen]
     muon = Muon(matrices, lr=0.006, weight_decay=0.01)
     adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    if start_from is not None and not path.exists():
+        net.load_state_dict({k: v.float() for k, v in weights.load(start_from / f"{stage}.safetensors").items()})
     ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
     seen, spent, steps = 0, 0.0, 0
     if path.exists():

@@ -203,6 +203,15 @@ def test_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.tmp"))
 
 
+def test_run_begins_with_exported_weights(trained: Path, tmp_path: Path) -> None:
+    embedded.export("surface", trained, tmp_path)
+    given = weights.load(tmp_path / "surface.safetensors")
+    embedded.run("surface", 2, tmp_path, batch=2, start_from=tmp_path, say=lambda line: None)
+    saved = torch.load(tmp_path / "surface.pt", weights_only=True)
+    name = "net.encoders.1.0.conv1.weight"  # one step away at most
+    assert (saved["net"][name] - given[name].float()).abs().max() < 0.02
+
+
 def test_surface_losses_are_nothing_for_the_truth() -> None:
     """No term keeps a perfect Surface away from the truth."""
     examples = [e for _, e in first_examples("surface", 2)]
