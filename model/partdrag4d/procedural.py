@@ -21,11 +21,11 @@ from model.partdrag4d.assembly import Assembly, X, Y, Z
 from model.partdrag4d.furniture import cabinet, lidded_box, table, trash_can
 from model.partdrag4d.scene import BOX, Buffers, Primitives, Scene
 from model.partdrag4d.tracer import FRONT_MARGIN, trace
+from model.stages import frame
 
 Split = Literal["train", "held-out"]
 STATES = 6  # as PartDrag-4D
 DRAGS = 10  # as PartDrag-4D: drags a sample
-HALF_FRAME = 0.6  # world units that camera 0 sees above the origin, whatever its lens
 
 CATEGORIES: dict[str, tuple[Callable[[Assembly], None], float]] = {
     "cabinet": (cabinet, 32),
@@ -47,7 +47,7 @@ _RINGS = np.array([[np.cos(t), y, np.sin(t)] for y in (-1, 1) for t in _ANGLES],
 
 def distance(fov_y_deg: float) -> float:
     """Return how far camera 0 stands from the origin, so that its frame spans ±0.6 world units there."""
-    return HALF_FRAME / math.tan(math.radians(fov_y_deg) / 2)
+    return frame.distance(math.tan(math.radians(fov_y_deg) / 2))
 
 
 def _outline(kind: np.ndarray, centre: np.ndarray, axes: np.ndarray, half: np.ndarray, param: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ def _place(points: np.ndarray, camera: Camera, yaw: float, fill: float) -> tuple
     R = camera.T_world_camera[:3, :3].T @ R_yaw  # object to camera axes
     p = points @ R.T
     d = float(np.linalg.norm(camera.position))
-    slope = HALF_FRAME / d  # of the frame's border
+    slope = frame.HALF_FRAME / d  # of the frame's border
     zmid = (p[:, 2].min() + p[:, 2].max()) / 2
     p = p - np.array([0, 0, zmid])
     scale, tx, ty = 0.5, 0.0, 0.0
@@ -211,12 +211,6 @@ def novel_cameras(camera0: Camera, size: int, n: int = 8, rng: np.random.Generat
     turn = rng.uniform(-0.5, 0.5, n) * 360 / n
     rise = rng.uniform(5, 50, n)
     return tuple(Camera.orbit(k * 360 / n + turn[k], rise[k], 1.25 * distance(fov), fov, size, size) for k in range(n))
-
-
-def pair(scene: Scene, rng: np.random.Generator) -> tuple[int, int]:
-    """Draw two different of the six states of the moving part."""
-    i, j = rng.choice(len(scene.amounts), 2, replace=False)
-    return int(i), int(j)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from model import weights
 from model.network.embedded import SIDE, SIZE, Completion, PartNet, Surface, elevation_matrix, part_logits, ray_grid
+from model.stages.frame import HALF_FRAME
 from model.training.data import Batch, batches, vary_colours
 from model.training.muon import Muon
 
@@ -95,7 +96,7 @@ def part_loss(surface: nn.Module) -> Callable[[nn.Module, Batch, torch.Generator
 def world_maps(depth: Tensor, normal: Tensor, tan_half_fov: Tensor, R: Tensor) -> tuple[Tensor, Tensor]:
     """Lift the 128 px view to world points and normals at 64 px, (B, 3, 64, 64) each; R (B, 3, 3) camera-to-world."""
     depth, normal = depth[:, ::2, ::2], F.normalize(F.avg_pool2d(normal, 2), dim=1, eps=1e-4)
-    distance = 0.6 / tan_half_fov[:, None, None]
+    distance = HALF_FRAME / tan_half_fov[:, None, None]
     z = depth + distance
     rays = ray_grid(tan_half_fov, SIDE)
     camera = torch.cat([rays * z[:, None], -depth[:, None]], 1)

@@ -15,7 +15,6 @@ from model.partdrag4d.procedural import (
     input_cameras,
     make_scene,
     novel_cameras,
-    pair,
     part_points,
     sample,
 )
@@ -180,8 +179,7 @@ def test_only_the_moving_part_moves() -> None:
         assert np.allclose(closed[link], opened[link]) == (link != scene.moving)
 
 
-def test_pair_draws_two_different_states() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        i, j = pair(make_scene(0), rng)
-        assert i != j and min(i, j) >= 0 and max(i, j) < 6
+def test_a_scene_goes_from_one_state_to_another() -> None:
+    for seed in range(20):
+        scene = make_scene(seed)
+        assert scene.source != scene.target and {scene.source, scene.target} <= set(range(6))
