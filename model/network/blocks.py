@@ -68,7 +68,10 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """Encode and decode a picture over a ladder of resolutions, with attention at the lowest one."""
+    """Encode and decode a picture over a ladder of resolutions, with attention at the lowest two.
+
+    The lowest sees the object as a whole; on the one above it small parts, like drawers in a row, are still apart.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class UNet(nn.Module):
         size: int,
         views: int = 1,
         attentions: int = 2,
+        wide: int = 2,
     ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(inputs, channels[0], 3, padding=1)
@@ -90,6 +94,7 @@ class UNet(nn.Module):
             self.encoders.append(nn.Sequential(*(Residual(c) for _ in range(depth))))
         lowest = size // 2 ** (len(channels) - 1)
         self.attention = nn.Sequential(*(Attention(channels[-1], views, lowest) for _ in range(attentions)))
+        self.wide = nn.Sequential(*(Attention(channels[-2], views, 2 * lowest) for _ in range(wide)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # (B, inputs, S, S) -> (B, C0, S, S), (B, Cn, s, s)
         x = self.encoders[0](self.enter(x))
@@ -99,5 +104,6 @@ class UNet(nn.Module):
             skips.append(x)
         x = bottom = self.attention(skips.pop())
         for up, decoder in zip(reversed(self.up), reversed(self.decoders), strict=True):
-            x = decoder(skips.pop() + F.interpolate(up(x), scale_factor=2, mode="nearest"))
+            x = skips.pop() + F.interpolate(up(x), scale_factor=2, mode="nearest")
+            x = decoder(self.wide(x) if up is self.up[-1] else x)
         return x, bottom

@@ -31,7 +31,7 @@ class Surface(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         channels = (48, 64, 128, 192)
-        self.net = UNet(4 * 6, channels, (1, 2, 2, 2), SIZE // 2, attentions=3)
+        self.net = UNet(4 * 6, channels, (1, 2, 2, 2), SIZE // 2, attentions=5)
         self.head = nn.Conv2d(channels[0], 4 * 4, 3, padding=1)
         self.elevation = nn.Linear(channels[-1], 1)
 
@@ -66,7 +66,7 @@ class PartNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         channels = (48, 64, 128, 192)
-        self.net = UNet(4 * 4 + 7, channels, (1, 2, 2, 2), SIZE // 2, attentions=3)
+        self.net = UNet(4 * 4 + 7, channels, (1, 2, 2, 2), SIZE // 2, attentions=5)
         self.code = nn.Conv2d(channels[0], 4 * (self.CODE + 1), 3, padding=1)
         self.dense = nn.Conv2d(channels[0], 8, 3, padding=1)
 
@@ -116,7 +116,7 @@ class Completion(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         channels = (80, 128, 192)
-        self.net = UNet(4 * self.INPUTS, channels, (2, 2, 2), SIDE // 2, views=VIEWS, attentions=3)
+        self.net = UNet(4 * self.INPUTS, channels, (2, 2, 2), SIDE // 2, views=VIEWS, attentions=3, wide=0)
         self.head = nn.Conv2d(channels[0], 4 * 9, 3, padding=1)
         self.query, self.key = nn.Conv2d(channels[0], 32, 1), nn.Conv2d(channels[0], 32, 1)
 

@@ -26,8 +26,9 @@ SAME = 0.01  # world units: a Gaussian this little behind what the input view sh
 SURE = 0.0  # logit above which a pixel belongs to the part
 EDGES = 384  # px, side of the crop in which the part's border is drawn
 LIKE = 0.03  # colours 0..1 that differ by less count as one material
-THIN, THICKEST = 0.025, 0.15  # world units: how thick a part is behind its front, at least and at most
-MARGIN = 0.006  # world units: room round a part's box
+THIN, THICKEST = 0.025, 0.15  # world units: how thick a part behind its front is taken to be, and is at most
+MARGIN = (0.015, 0.006)  # world units: room beside a part's front, and before and behind it
+FREE = 0.03  # the same beside a part whose back is seen: nothing else is near
 
 
 class Seen(NamedTuple):
@@ -209,7 +210,9 @@ def cut_out(state: State, logits: np.ndarray, mask: np.ndarray, click: np.ndarra
     x, y = (click * EDGES / len(mask)).astype(int)
     cv2.circle(marks, (int(x), int(y)), 2, (1,), -1)
     cv2.watershed(picture, marks)
-    return (marks == 1) | ((marks == -1) & own)  # -1 is the line between both, and the picture's own border
+    part = (marks == 1) | ((marks == -1) & own)  # -1 is the line between both, and the picture's own border
+    # splats at the outline lie partly outside it: none may stay behind
+    return part | ((cv2.dilate(part.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & (alpha < 0.5))
 
 
 def enlarge(mask: np.ndarray, state: State) -> np.ndarray:
@@ -243,9 +246,11 @@ def part_splats(
     axes = box_axes(points, normals)
     low, high = extent(points, axes)
     p, backs = gaussians.positions @ axes, disc_normals(gaussians) @ axes[:, 2] < -0.8
-    low[2] = min(low[2], high[2] - thickness(p, backs, low, high)) - MARGIN
-    low[:2], high = low[:2] - MARGIN, high + MARGIN
-    boxed = ((p >= low) & (p <= high)).all(1)
+    thick = thickness(p, backs, low, high)
+    beside, before = (MARGIN[0] if thick is None else FREE), MARGIN[1]
+    low[2] = min(low[2], high[2] - (thick or THIN))
+    room = np.array([beside, beside, before])
+    boxed = ((p >= low - room) & (p <= high + room)).all(1)
     return np.asarray(np.where(shown, mask[fine_row, fine_col], boxed))
 
 
@@ -257,16 +262,16 @@ def _pixels(points: np.ndarray, crop: Camera, size: int) -> tuple[np.ndarray, np
     return np.clip(col, 0, size - 1), np.clip(row, 0, size - 1), depth, inside
 
 
-def thickness(p: np.ndarray, backs: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+def thickness(p: np.ndarray, backs: np.ndarray, low: np.ndarray, high: np.ndarray) -> float | None:
     """Measure how thick a part is behind its visible front, world units.
 
     p (N, 3) are Gaussians in the part's box axes, backs (N,) those that face the other way. A lid or an open door shows
-    its back to another view; a shut one shows none, and is taken to be THIN.
+    its back to another view; a shut one shows none: then None.
     """
     middle, half = (low + high) / 2, (high - low) / 2
     inside = (np.abs(p - middle)[:, :2] < 0.9 * half[:2]).all(1)
     behind = high[2] - p[inside & backs, 2]
     behind = behind[(behind > 0.002) & (behind < THICKEST)]
     if len(behind) < 0.1 * inside.sum():
-        return THIN
+        return None
     return float(np.percentile(behind, 95))

@@ -25,6 +25,8 @@ from model.stages.state import Motion, Part, Prediction, State
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
 ROOM = 0.02  # world units: how far outside a box still counts as in it
+BEFORE = 0.02  # world units by which an inside must lie before the back that is known behind it
+FILL = 0.9  # footprint of what is filled in, pixels of its view: wide enough to leave no seam
 PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
 
 
@@ -128,29 +130,33 @@ def move_and_fill(
     motion: Motion,
     completion: Completion,
 ) -> Gaussians:
-    """Move the part and add what the four views then show that no Gaussian covers."""
+    """Move the part and, where it opens, add what the four views then show that no Gaussian covers."""
+    moved = gaussians.moved(motion.T, part)
+    body, before, after = gaussians.positions[~part], gaussians.positions[part], moved.positions[part]
+    if not opens(body, before, after):
+        return moved  # what lay behind the part is known; guesses would only paint over its new place
     cameras = view_cameras(state.crop, SIDE)
     was = np.stack([part_view(gaussians, part, c) for c in cameras])
-    moved = gaussians.moved(motion.T, part)
     normals = disc_normals(moved)
     radii = np.sort(moved.scales, axis=1)[:, 1]
     maps, _ = reproject(moved.positions, normals, moved.colours, radii, cameras, was)
     views = complete(maps, cameras, completion)
     filled = [moved]
     upright = rigid.upright_axes(disc_normals(gaussians.select(~part)))
-    body, before, after = gaussians.positions[~part], gaussians.positions[part], moved.positions[part]
-    own = np.concatenate([before, after]) if opens(body, before, after) else after
+    own = np.concatenate([before, after])
     for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
-        empty = (maps[k, 3] < 0.5) & (maps[k, 8] < 0.5)  # neither a front nor a back is known there
+        guess = view.depth - np.linalg.norm(camera.position)
+        # no front is known there, and no back that lies before what the network guesses
+        empty = (maps[k, 3] < 0.5) & ((maps[k, 8] < 0.5) | (guess < maps[k, 9] - BEFORE))
         keep = empty & sweep(before, after, camera) & (view.depth > 0)
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
         keep[keep] = in_box(points, body, upright) | in_box(points, own, upright)
-        filled.append(view_discs(view, keep=keep))
+        filled.append(view_discs(view, FILL, keep))
     return concatenate(filled)
 
 
 def opens(body: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
-    """Say whether a part moves away from the body: then its own sides may come to light behind it."""
+    """Say whether a part moves away from the body: then its sides, and what lies behind it, come to light."""
     middle = body.mean(0) if len(body) else before.mean(0)
     return bool(np.linalg.norm(after.mean(0) - middle) > np.linalg.norm(before.mean(0) - middle))
 

@@ -155,7 +155,7 @@ def run(
     ]
     chosen = {id(p) for p in matrices}
     others = [p for p in net.parameters() if id(p) not in chosen]
-    muon = Muon(matrices, lr=0.006, weight_decay=0.01)
+    muon = Muon(matrices, lr=0.006, weight_decay=0.01, rank=rank, ranks=ranks)
     adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
     if start_from is not None and not path.exists():
         net.load_state_dict({k: v.float() for k, v in weights.load(start_from / f"{stage}.safetensors").items()})

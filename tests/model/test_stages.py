@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from model.articulation.joint import Joint
 from model.camera import Camera
 from model.errors import DragError, ImageError
 from model.gaussians import matrix_from_quaternion
 from model.network.embedded import Completion, PartNet, Surface
 from model.stages import frame, multiview, part, predict, reconstruct, reproject
-from model.stages.state import State, View
+from model.stages.state import Motion, State, View
 
 
 def wall(size: int = 32) -> View:
@@ -160,3 +161,40 @@ def test_fill_stays_in_the_box_of_what_is_there() -> None:
     inside = predict.in_box(np.array([[0.0, 0, 0], [0.5, 0, 0]]), body, np.eye(3))
     assert inside.tolist() == [True, False]
     assert not predict.in_box(np.zeros((1, 3)), np.zeros((0, 3)), np.eye(3)).any()
+
+
+def test_closing_paints_nothing_over_the_part() -> None:
+    state = small_state()
+    pulled = np.zeros(len(state.gaussians), bool)
+    pulled[:500] = True
+    gaussians = state.gaussians.moved(Joint("prismatic", np.array([0, 0, 1.0]), np.zeros(3)).transform(0.2), pulled)
+    back = Motion(Joint("prismatic", np.array([0, 0, 1.0]), np.zeros(3)), -0.2, 0.0, 1.0)
+    closed = predict.move_and_fill(state, gaussians, pulled, back, Completion().eval())
+    assert len(closed) == len(gaussians)
+    np.testing.assert_allclose(closed.positions, state.gaussians.positions, atol=1e-6)
+
+
+def plate(thick: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a plate's front and back, half a unit wide, as (N, 3) points and normals."""
+    x, y = (a.ravel() for a in np.meshgrid(np.linspace(-0.25, 0.25, 40), np.linspace(-0.25, 0.25, 40)))
+    front, back = np.stack([x, y, 0 * x], 1), np.stack([x, y, 0 * x - thick], 1)
+    normals = np.repeat([[0, 0, 1.0], [0, 0, -1.0]], len(x), 0)
+    return np.concatenate([front, back]), normals
+
+
+def test_a_part_whose_back_is_seen_has_its_thickness_and_a_shut_one_none() -> None:
+    points, normals = plate(0.06)
+    low, high = np.array([-0.25, -0.25, 0.0]), np.array([0.25, 0.25, 0.0])
+    assert part.thickness(points, normals[:, 2] < 0, low, high) == pytest.approx(0.06)
+    assert part.thickness(points[:1600], normals[:1600, 2] < 0, low, high) is None
+
+
+def test_the_hidden_rim_of_a_free_lid_goes_with_it() -> None:
+    points, normals = plate(0.06)
+    points[1600:, :2] *= 1.09  # its back reaches 22 thousandths beyond its front
+    n = len(points)
+    camera = Camera.orbit(0, 0, 1.5, 35, 128, 128)
+    gaussians = reconstruct.discs(points, normals, np.full((n, 3), 0.5), np.full(n, 0.008), camera.position)
+    everything = np.ones((part.EDGES, part.EDGES), bool)
+    own = part.part_splats(gaussians, camera, part.look(gaussians, camera), everything, points[:1600], normals[:1600])
+    assert own.all()

@@ -43,6 +43,26 @@ def test_muon_walks_downhill() -> None:
     assert float((kernel - target).square().sum().detach()) < 0.3 * before
 
 
+def test_processes_that_share_muons_steps_take_the_same_ones_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    kernels = [torch.randn(6, 4, 3, 3), torch.randn(5, 8), torch.randn(7, 3)]
+    grads = [torch.randn_like(k) for k in kernels]
+
+    def stepped(rank: int, ranks: int) -> list[torch.Tensor]:
+        params = [torch.nn.Parameter(k.clone()) for k in kernels]
+        for p, g in zip(params, grads, strict=True):
+            p.grad = g.clone()
+        Muon(params, lr=0.1, rank=rank, ranks=ranks).step()
+        return [p.detach() for p in params]
+
+    told: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda flat: told.append(flat.clone()))
+    stepped(0, 2), stepped(1, 2)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda flat: flat.copy_(told[0] + told[1]))
+    for one, shared in zip(stepped(0, 1), stepped(0, 2), strict=True):
+        torch.testing.assert_close(one, shared)
+
+
 def test_step_length_warms_up_holds_and_falls_to_zero() -> None:
     lengths = [embedded.step_length(seen, 20_000) for seen in range(0, 20_001, 500)]
     assert lengths[0] == pytest.approx(0.02) and lengths[1] == pytest.approx(0.27)
