@@ -20,12 +20,11 @@ from model.partdrag4d.appliances import dishwasher, fridge, laptop, microwave, o
 from model.partdrag4d.assembly import Assembly, X, Y, Z
 from model.partdrag4d.furniture import cabinet, lidded_box, table, trash_can
 from model.partdrag4d.scene import BOX, Buffers, Primitives, Scene
-from model.partdrag4d.tracer import FRONT_MARGIN, trace
+from model.partdrag4d.tracer import FRONT_MARGIN
 from model.stages import frame
 
 Split = Literal["train", "held-out"]
 STATES = 6  # as PartDrag-4D
-DRAGS = 10  # as PartDrag-4D: drags a sample
 
 CATEGORIES: dict[str, tuple[Callable[[Assembly], None], float]] = {
     "cabinet": (cabinet, 32),
@@ -192,18 +191,6 @@ def make_scene(seed: int, split: Split = "train") -> Scene:
     )
 
 
-def input_cameras(camera0: Camera, size: int) -> tuple[Camera, ...]:
-    """Return the four input cameras: camera 0 turned by 0, 90, 180, 270 degrees about the world's y axis."""
-    views = []
-    base = camera0.resized(size, size)
-    for quarter in range(4):
-        c, s = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
-        T = np.eye(4)
-        T[:3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
-        views.append(Camera(T @ base.T_world_camera, base.fx, base.fy, base.cx, base.cy, size, size))
-    return tuple(views)
-
-
 def novel_cameras(camera0: Camera, size: int, n: int = 8, rng: np.random.Generator | None = None) -> tuple[Camera, ...]:
     """Return n cameras all round, elevation 5..50 degrees, 1.25 times as far as camera 0 so that open parts fit."""
     rng = rng or np.random.default_rng(0)
@@ -248,28 +235,3 @@ def part_points(
         return None
     to_camera0 = camera0.width / size
     return Points(start, end, start_px * to_camera0, end_px * to_camera0)
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """What one training step needs of one scene."""
-
-    scene: Scene
-    view: Buffers  # source state, view 0 alone, size0, supersampled
-    source: Buffers  # source state, 4 input views
-    target: Buffers  # target state, 4 input views
-    cameras: tuple[Camera, ...]  # of source and target
-    points: Points  # pixels of view
-
-
-def sample(seed: int, split: Split = "train", size0: int = 128, size: int = 64) -> Sample | None:
-    """Make and trace the scene of a seed; None where the moving part is hidden or hardly moves."""
-    scene = make_scene(seed, split)
-    i, j = float(scene.amounts[scene.source]), float(scene.amounts[scene.target])
-    view = trace(scene, i, [scene.camera0], size0, supersample=2)
-    rng = np.random.Generator(np.random.PCG64([split == "held-out", seed]))
-    points = part_points(scene, i, j, scene.camera0.resized(size0, size0), DRAGS, rng, view)
-    if points is None:
-        return None
-    cameras = input_cameras(scene.camera0, size)
-    return Sample(scene, view, trace(scene, i, cameras, size), trace(scene, j, cameras, size), cameras, points)

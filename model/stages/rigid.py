@@ -22,7 +22,9 @@ OFFSET = 0.02  # how far a hinge usually lies from the edge, world units
 TILT_DEG = 5.0  # how far a slide usually points from the estimated direction
 WIDE = 3.4  # cost of a radian beyond 110 degrees: few doors open further
 SURE_DEG = 20.0  # how far off the network's axis usually is
-SURE = 0.108  # how far off the network's hinge usually is, world units
+SURE = 0.07  # how far off the network's hinge usually is, world units
+TRUST = (0.45, 0.1)  # how far a hinge goes from the box's edge to the network's: out of the part's front, along it
+BESIDE = 0.15  # world units: hinges further apart than this are not the same one
 SPIN = 3.8  # cost of turning a front in its own plane: hinges lie along it
 OFF_BOX = 2.2  # cost of the network's own joint: real ones lie along the object and at the part's edges
 FAR = 0.25  # cost of a radian or a world unit: of two ways to the pointer, take the shorter
@@ -96,7 +98,7 @@ def likely_joints(
                     joints.append(Joint("revolute", _along(axes[:, k], guess.axis), pivot))
     joints += [Joint("prismatic", guess.axis, guess.pivot), Joint("revolute", guess.axis, guess.pivot)]
     facing = main_direction(normals)
-    costs = []
+    settled, costs = [], []
     for k, joint in enumerate(joints):
         slide = joint.kind == "prismatic"
         cost = -np.log(max(1 - turns if slide else turns, 1e-4))
@@ -104,13 +106,24 @@ def likely_joints(
         cost += min(0.5 * (angle / SURE_DEG) ** 2, 8)
         if not slide:
             cost += SPIN * (abs(float(joint.axis @ facing)) > 0.8)
-            offset = joint.pivot - guess.pivot
-            offset = offset - guess.axis * (offset @ guess.axis)
+            offset = guess.pivot - joint.pivot
+            offset = offset - joint.axis * (offset @ joint.axis)
             cost += min(0.5 * (float(np.linalg.norm(offset)) / SURE) ** 2, 8)
+            if np.linalg.norm(offset) < BESIDE:
+                joint = Joint("revolute", joint.axis, joint.pivot + _towards(offset, joint.axis, facing))
         if k >= len(joints) - 2:
             cost += OFF_BOX
+        settled.append(joint)
         costs.append(float(cost))
-    return tuple(joints), tuple(costs)
+    return tuple(settled), tuple(costs)
+
+
+def _towards(offset: np.ndarray, axis: np.ndarray, facing: np.ndarray) -> np.ndarray:
+    """Go part of the way from a box's edge to the network's hinge: their errors have nothing to do with each other."""
+    out = facing - axis * (facing @ axis)
+    out /= max(float(np.linalg.norm(out)), 1e-6)
+    depth = out * (offset @ out)
+    return np.asarray(TRUST[0] * depth + TRUST[1] * (offset - depth))
 
 
 def _along(axis: np.ndarray, guess: np.ndarray) -> np.ndarray:

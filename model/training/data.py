@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from model.network.embedded import SIDE, SIZE
-from model.partdrag4d.procedural import Buffers, Scene, input_cameras, make_scene, trace
+from model.network.embedded import SIDE, SIZE, ray_grid
+from model.partdrag4d.procedural import make_scene
+from model.partdrag4d.scene import Buffers, Scene
+from model.partdrag4d.tracer import trace
+from model.stages.frame import HALF_FRAME, view_cameras
 from model.stages.reproject import reproject, surface_points
 
 Example = dict[str, np.ndarray]
@@ -93,7 +97,7 @@ def completion_example(seed: int) -> Example | None:
     Every other example shows one image's surface; the rest, four views of a state whose part has moved to another.
     """
     scene = make_scene(seed)
-    cameras = input_cameras(scene.camera0, SIDE)
+    cameras = view_cameras(scene.camera0, SIDE)
     a, b = scene.amounts[scene.source], scene.amounts[scene.target]
     moved = seed % 4 >= 2  # not the lowest bit: processes share the seeds by it
     if moved:
@@ -133,7 +137,7 @@ def lift(buffers: Buffers, cameras: tuple) -> Points:
 
 def moved_points(scene: Scene, source: Buffers, a: float, b: float) -> tuple[Points, np.ndarray]:
     """Move the part's points from amount a to b; also says where, in each view, the part was."""
-    cameras = input_cameras(scene.camera0, source.depth.shape[-1])
+    cameras = view_cameras(scene.camera0, source.depth.shape[-1])
     points, normals, rgb, radii = lift(source, cameras)
     part = np.concatenate([source.link[k][source.depth[k] > 0] == scene.moving for k in range(len(cameras))])
     T = scene.joints[scene.moving - 1].transform(b - a)
@@ -213,3 +217,13 @@ def vary_colours(rgb: Tensor, alpha: Tensor, generator: torch.Generator) -> Tens
     straight = straight ** draw(0.7, 1.45) * draw(0.7, 1.2) * tint
     noise = torch.randn(rgb.shape, generator=generator) * draw(0, 0.02)
     return (straight + noise).clamp(0, 1) * alpha
+
+
+def world_maps(depth: Tensor, normal: Tensor, tan_half_fov: Tensor, R: Tensor) -> tuple[Tensor, Tensor]:
+    """Lift the 128 px view to world points and normals at 64 px, (B, 3, 64, 64) each; R (B, 3, 3) camera-to-world."""
+    depth, normal = depth[:, ::2, ::2], F.normalize(F.avg_pool2d(normal, 2), dim=1, eps=1e-4)
+    distance = HALF_FRAME / tan_half_fov[:, None, None]
+    z = depth + distance
+    rays = ray_grid(tan_half_fov, SIDE)
+    camera = torch.cat([rays * z[:, None], -depth[:, None]], 1)
+    return torch.einsum("bij,bjhw->bihw", R, camera), torch.einsum("bij,bjhw->bihw", R, normal)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -18,10 +19,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model import weights
-from model.network.embedded import SIDE, SIZE, Completion, PartNet, Surface, elevation_matrix, part_logits, ray_grid
-from model.stages.frame import HALF_FRAME
-from model.training.data import Batch, batches, vary_colours
+from model.network.embedded import SIZE, Completion, PartNet, Surface, elevation_matrix, part_logits
+from model.training.data import Batch, batches, vary_colours, world_maps
 from model.training.muon import Muon
+from model.training.pictures import sheet
 
 NETWORKS: dict[str, type[nn.Module]] = {"surface": Surface, "part": PartNet, "completion": Completion}
 DECAY = 0.4  # the last part of the samples over which the step length falls to zero
@@ -93,16 +94,6 @@ def part_loss(surface: nn.Module) -> Callable[[nn.Module, Batch, torch.Generator
     return loss
 
 
-def world_maps(depth: Tensor, normal: Tensor, tan_half_fov: Tensor, R: Tensor) -> tuple[Tensor, Tensor]:
-    """Lift the 128 px view to world points and normals at 64 px, (B, 3, 64, 64) each; R (B, 3, 3) camera-to-world."""
-    depth, normal = depth[:, ::2, ::2], F.normalize(F.avg_pool2d(normal, 2), dim=1, eps=1e-4)
-    distance = HALF_FRAME / tan_half_fov[:, None, None]
-    z = depth + distance
-    rays = ray_grid(tan_half_fov, SIDE)
-    camera = torch.cat([rays * z[:, None], -depth[:, None]], 1)
-    return torch.einsum("bij,bjhw->bihw", R, camera), torch.einsum("bij,bjhw->bihw", R, normal)
-
-
 def completion_loss(net: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
     """What every view sees; pixels that nothing is known of count most."""
     known, there = batch["known"], batch["there"]
@@ -139,8 +130,9 @@ def run(
 ) -> Path:
     """Train one network until it has seen `samples`, or for `minutes`; returns the checkpoint's path.
 
-    Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps) and a checkpoint every
-    two minutes. Without a checkpoint it begins with START_FROM/STAGE.safetensors where that is given.
+    Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps), and every two minutes
+    a checkpoint and OUT/STAGE.png, what the network now makes of a few objects beside the truth. Without a checkpoint
+    it begins with START_FROM/STAGE.safetensors where that is given.
     Started by `torchrun`, its processes share each step: `batch` samples each, gradients averaged.
     """
     rank, ranks = join_workers()
@@ -213,6 +205,7 @@ def run(
             temporary = path.with_suffix(".tmp")
             torch.save(state | {"seen": seen, "steps": steps, "spent_s": spent + now - start}, temporary)
             os.replace(temporary, path)
+            cv2.imwrite(str(out / f"{stage}.png"), sheet(stage, net)[..., ::-1])
         if done:
             break
     return path

@@ -48,7 +48,7 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             moving = [p for p in group["params"] if p.grad is not None]
-            updates = [self.update(p, group["momentum"], k % self.ranks == self.rank) for k, p in enumerate(moving)]
+            updates = [self._update(p, group["momentum"], k % self.ranks == self.rank) for k, p in enumerate(moving)]
             if self.ranks > 1:
                 flat = torch.cat([u.flatten() for u in updates])
                 dist.all_reduce(flat)
@@ -57,8 +57,9 @@ class Muon(torch.optim.Optimizer):
                 p.mul_(1 - group["lr"] * group["weight_decay"])
                 p.add_(update.view_as(p), alpha=-group["lr"])
 
-    def update(self, p: Tensor, momentum: float, own: bool) -> Tensor:
+    def _update(self, p: Tensor, momentum: float, own: bool) -> Tensor:
         """Follow a parameter's momentum; returns its step, or zeros where another process works it out."""
+        assert p.grad is not None
         state = self.state[p]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(p)

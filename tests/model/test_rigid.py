@@ -51,6 +51,16 @@ def test_door_turns_about_the_edge_that_the_network_means() -> None:
     assert np.allclose(found.T, truth.transform(0.8), atol=0.03)
 
 
+def test_a_hinge_lies_between_the_boxs_edge_and_the_networks() -> None:
+    points, normals = panel()  # its thickness behind the front is not to be seen
+    guess = Joint("revolute", np.array([0.0, -1, 0]), np.array([-0.18, 0, 0.16]))
+    joints, _ = rigid.likely_joints(points, normals, np.eye(3), guess, 0.9)
+    pivots = np.array([j.pivot for j in joints[:-1] if j.kind == "revolute" and abs(j.axis[1]) > 0.9])
+    nearest = pivots[np.argmin(np.linalg.norm((pivots - guess.pivot)[:, [0, 2]], axis=1))]
+    assert nearest[0] == pytest.approx(-0.2 + 0.1 * 0.02, abs=0.01)
+    assert nearest[2] == pytest.approx(0.2 - 0.45 * 0.04, abs=1e-3)
+
+
 def test_drag_decides_between_joints_that_look_alike() -> None:
     grab = np.array([0.18, 0.0, 0.2])
     slide = Joint("prismatic", np.array([0.0, 0, 1]), np.zeros(3))

@@ -4,6 +4,7 @@ import json
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -199,6 +200,9 @@ def test_run_leaves_a_checkpoint_a_log_and_weights(
     assert saved["seen"] == 4 and saved["steps"] == 2 and saved["spent_s"] > 0
     line = json.loads((trained / f"{stage}.jsonl").read_text())
     assert line["samples"] == 4 and all(np.isfinite(value) for value in line.values())
+    picture = cv2.imread(str(trained / f"{stage}.png"))
+    side, columns = (SIDE, 6) if stage == "completion" else (SIZE, 5)
+    assert picture is not None and picture.shape == (6 * side, columns * side, 3) and picture.std() > 10
     path = embedded.export(stage, trained, tmp_path)
     with safe_open(path, "pt") as file:
         assert file.metadata()["samples"] == "4"
