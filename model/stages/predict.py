@@ -25,7 +25,7 @@ from model.stages.state import Motion, Part, Prediction, State
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
 ROOM = 0.02  # world units: how far outside a box still counts as in it
-BEFORE = 0.02  # world units by which an inside must lie before the back that is known behind it
+BEFORE = 0.005  # world units by which a guess must lie before the back that is known behind it
 FILL = 0.9  # footprint of what is filled in, pixels of its view: wide enough to leave no seam
 PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
 
@@ -130,11 +130,14 @@ def move_and_fill(
     motion: Motion,
     completion: Completion,
 ) -> Gaussians:
-    """Move the part and, where it opens, add what the four views then show that no Gaussian covers."""
+    """Move the part and add what the four views then show that no Gaussian covers.
+
+    Where a part closes, that is the outside that its inside was seen through: what lay behind it is known, and guesses
+    would only paint over its new place.
+    """
     moved = gaussians.moved(motion.T, part)
     body, before, after = gaussians.positions[~part], gaussians.positions[part], moved.positions[part]
-    if not opens(body, before, after):
-        return moved  # what lay behind the part is known; guesses would only paint over its new place
+    opening = opens(body, before, after)
     cameras = view_cameras(state.crop, SIDE)
     was = np.stack([part_view(gaussians, part, c) for c in cameras])
     normals = disc_normals(moved)
@@ -143,14 +146,13 @@ def move_and_fill(
     views = complete(maps, cameras, completion)
     filled = [moved]
     upright = rigid.upright_axes(disc_normals(gaussians.select(~part)))
-    own = np.concatenate([before, after])
+    swept = np.concatenate([before, after]) if opening else after
     for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
         guess = view.depth - np.linalg.norm(camera.position)
-        # no front is known there, and no back that lies before what the network guesses
-        empty = (maps[k, 3] < 0.5) & ((maps[k, 8] < 0.5) | (guess < maps[k, 9] - BEFORE))
-        keep = empty & sweep(before, after, camera) & (view.depth > 0)
+        front, back = maps[k, 3] > 0.5, maps[k, 8] > 0.5
+        keep = ~front & np.where(back, guess < maps[k, 9] - BEFORE, opening) & sweep(swept, camera) & (view.depth > 0)
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
-        keep[keep] = in_box(points, body, upright) | in_box(points, own, upright)
+        keep[keep] = in_box(points, swept, upright) | (opening & in_box(points, body, upright))
         filled.append(view_discs(view, FILL, keep))
     return concatenate(filled)
 
@@ -176,10 +178,10 @@ def part_view(gaussians: Gaussians, part: np.ndarray, camera: Camera) -> np.ndar
     return ((owner >= 0) & part[np.maximum(owner, 0)]).astype(np.float32)
 
 
-def sweep(before: np.ndarray, after: np.ndarray, camera: Camera) -> np.ndarray:
-    """Say which pixels a part may have uncovered or show its inside: the hull of both its places, (S, S) bool."""
+def sweep(places: np.ndarray, camera: Camera) -> np.ndarray:
+    """Say which pixels a part may have uncovered or show its inside: the hull of its places (N, 3), (S, S) bool."""
     swept = np.zeros((camera.height, camera.width), np.uint8)
-    pixels, depth = camera.project(np.concatenate([before, after]))
+    pixels, depth = camera.project(places)
     pixels = pixels[depth > 1e-2]
     if len(pixels) >= 3:
         hull = cv2.convexHull(np.clip(pixels, -1e4, 1e4).astype(np.float32))

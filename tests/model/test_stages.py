@@ -137,7 +137,7 @@ def test_click_beside_the_object_snaps_and_far_away_is_refused() -> None:
 def test_sweep_covers_both_places() -> None:
     camera = wall(64).camera
     before = np.array([[-0.3, -0.1, 0], [-0.2, -0.1, 0], [-0.3, 0.1, 0], [-0.2, 0.1, 0]])
-    swept = predict.sweep(before, before + np.array([0.5, 0, 0]), camera)
+    swept = predict.sweep(np.concatenate([before, before + np.array([0.5, 0, 0])]), camera)
     pixels = camera.project(np.array([[-0.25, 0, 0], [0.0, 0, 0], [0.25, 0, 0], [0.0, 0.4, 0]]))[0].astype(int)
     assert [bool(swept[y, x]) for x, y in pixels] == [True, True, True, False]
 
