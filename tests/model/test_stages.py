@@ -163,15 +163,26 @@ def test_fill_stays_in_the_box_of_what_is_there() -> None:
     assert not predict.in_box(np.zeros((1, 3)), np.zeros((0, 3)), np.eye(3)).any()
 
 
-def test_closing_paints_nothing_over_the_part() -> None:
+def test_closing_adds_only_the_outside_of_what_was_seen_from_within(monkeypatch: pytest.MonkeyPatch) -> None:
     state = small_state()
     pulled = np.zeros(len(state.gaussians), bool)
-    pulled[:500] = True
-    gaussians = state.gaussians.moved(Joint("prismatic", np.array([0, 0, 1.0]), np.zeros(3)).transform(0.2), pulled)
-    back = Motion(Joint("prismatic", np.array([0, 0, 1.0]), np.zeros(3)), -0.2, 0.0, 1.0)
-    closed = predict.move_and_fill(state, gaussians, pulled, back, Completion().eval())
-    assert len(closed) == len(gaussians)
-    np.testing.assert_allclose(closed.positions, state.gaussians.positions, atol=1e-6)
+    pulled[:500] = True  # the wall's upper rows
+    out = Joint("prismatic", np.array([0, 0, 1.0]), np.zeros(3))
+    gaussians = state.gaussians.moved(out.transform(0.2), pulled)
+
+    def guess(maps: np.ndarray, cameras: tuple[Camera, ...], net: Completion) -> tuple[View, ...]:
+        depths = [np.full((64, 64), np.linalg.norm(c.position) - 0.01, np.float32) for c in cameras]
+        flat = np.zeros((64, 64, 3), np.float32)
+        return tuple(
+            View(c, flat, d, flat + np.array([0, 0, 1], np.float32)) for c, d in zip(cameras, depths, strict=True)
+        )
+
+    monkeypatch.setattr(predict, "complete", guess)
+    closed = predict.move_and_fill(state, gaussians, pulled, Motion(out, -0.2, 0.0, 1.0), Completion().eval())
+    np.testing.assert_allclose(closed.positions[: len(gaussians)], state.gaussians.positions, atol=1e-6)
+    added = closed.positions[len(gaussians) :]
+    lowest = state.gaussians.positions[pulled, 1].min()
+    assert len(added) > 100 and (added[:, 2] < 0).all() and (added[:, 1] > lowest - predict.ROOM - 0.02).all()
 
 
 def plate(thick: float) -> tuple[np.ndarray, np.ndarray]:
