@@ -147,12 +147,13 @@ def move_and_fill(
     filled = [moved]
     upright = rigid.upright_axes(disc_normals(gaussians.select(~part)))
     swept = np.concatenate([before, after]) if opening else after
+    boxes = [rigid.extent(places, upright) for places in ((swept, body) if opening else (swept,)) if len(places)]
     for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
         guess = view.depth - np.linalg.norm(camera.position)
         front, back = maps[k, 3] > 0.5, maps[k, 8] > 0.5
         keep = ~front & np.where(back, guess < maps[k, 9] - BEFORE, opening) & sweep(swept, camera) & (view.depth > 0)
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
-        keep[keep] = in_box(points, swept, upright) | (opening & in_box(points, body, upright))
+        keep[keep] = in_boxes(points @ upright, boxes)
         filled.append(view_discs(view, FILL, keep))
     return concatenate(filled)
 
@@ -163,13 +164,12 @@ def opens(body: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
     return bool(np.linalg.norm(after.mean(0) - middle) > np.linalg.norm(before.mean(0) - middle))
 
 
-def in_box(points: np.ndarray, inside: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Say which (N, 3) points lie in the box round others (M, 3) along the columns of axes."""
-    if len(inside) == 0:
-        return np.zeros(len(points), bool)
-    low, high = np.percentile(inside @ axes, [1, 99], axis=0)
-    p = points @ axes
-    return np.asarray(((p >= low - ROOM) & (p <= high + ROOM)).all(1))
+def in_boxes(points: np.ndarray, boxes: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Say which (N, 3) points lie in any of some boxes, given by two corners along the points' own axes."""
+    inside = np.zeros(len(points), bool)
+    for low, high in boxes:
+        inside |= ((points >= low - ROOM) & (points <= high + ROOM)).all(1)
+    return inside
 
 
 def part_view(gaussians: Gaussians, part: np.ndarray, camera: Camera) -> np.ndarray:

@@ -156,11 +156,12 @@ def test_fill_knows_opening_from_closing() -> None:
     assert not predict.opens(body, shut + np.array([0, 0, 0.2]), shut)
 
 
-def test_fill_stays_in_the_box_of_what_is_there() -> None:
-    body = np.random.default_rng(0).uniform(-0.3, 0.3, (2000, 3))
-    inside = predict.in_box(np.array([[0.0, 0, 0], [0.5, 0, 0]]), body, np.eye(3))
-    assert inside.tolist() == [True, False]
-    assert not predict.in_box(np.zeros((1, 3)), np.zeros((0, 3)), np.eye(3)).any()
+def test_fill_stays_in_the_boxes_of_what_is_there() -> None:
+    corner = np.full(3, 0.3)
+    points = np.array([[0.0, 0, 0], [0.5, 0, 0], [0.9, 0.9, 0.9]])
+    boxes = [(-corner, corner), (corner + 0.5, corner + 0.7)]
+    assert predict.in_boxes(points, boxes).tolist() == [True, False, True]
+    assert not predict.in_boxes(points, []).any()
 
 
 def test_closing_adds_only_the_outside_of_what_was_seen_from_within(monkeypatch: pytest.MonkeyPatch) -> None:
