@@ -68,6 +68,16 @@ class Camera:
         pixels = np.stack([self.fx * p[..., 0] / z + self.cx, -self.fy * p[..., 1] / z + self.cy], axis=-1)
         return pixels, depth
 
+    def cells(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Find the pixel that each of (N, 3) world points falls in.
+
+        Returns row and column (N,) int, clipped to the picture, depth (N,), and whether it is in the picture (N,) bool.
+        """
+        pixels, depth = self.project(points)
+        col, row = np.floor(pixels).astype(int).T
+        inside = (col >= 0) & (col < self.width) & (row >= 0) & (row < self.height)
+        return np.clip(row, 0, self.height - 1), np.clip(col, 0, self.width - 1), depth, inside
+
     def unproject(self, pixels: np.ndarray, depth: np.ndarray | float) -> np.ndarray:
         """Lift (..., 2) pixels at depths along the view axis to (..., 3) world points."""
         pixels = np.asarray(pixels, np.float64)

@@ -238,8 +238,8 @@ def part_splats(
 
     What the input view shows follows the mask; what it hides belongs to the part if it lies in the part's box.
     """
-    col, row, depth, inside = _pixels(gaussians.positions, crop, len(seen.depth))
-    fine_col, fine_row, _, _ = _pixels(gaussians.positions, crop, len(mask))
+    fine_row, fine_col, depth, inside = crop.resized(EDGES, EDGES).cells(gaussians.positions)
+    row, col = fine_row * SIZE // EDGES, fine_col * SIZE // EDGES
     # a pixel of a slanted surface spans depths: its neighbours' farthest one bounds them
     farthest = cv2.dilate(seen.depth, np.ones((3, 3), np.uint8))[row, col]
     shown = inside & (seen.depth[row, col] > 0) & (depth < farthest + SAME)
@@ -252,14 +252,6 @@ def part_splats(
     room = np.array([beside, beside, before])
     boxed = ((p >= low - room) & (p <= high + room)).all(1)
     return np.asarray(np.where(shown, mask[fine_row, fine_col], boxed))
-
-
-def _pixels(points: np.ndarray, crop: Camera, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Find the pixels (column, row), depths and whether they are in the picture, of (N, 3) points in a square view."""
-    pixels, depth = crop.resized(size, size).project(points)
-    col, row = np.floor(pixels).astype(int).T
-    inside = (col >= 0) & (col < size) & (row >= 0) & (row < size)
-    return np.clip(col, 0, size - 1), np.clip(row, 0, size - 1), depth, inside
 
 
 def thickness(p: np.ndarray, backs: np.ndarray, low: np.ndarray, high: np.ndarray) -> float | None:

@@ -77,11 +77,7 @@ def reconstruct(views: tuple[View, ...], carve: bool = True) -> Gaussians:
 
 
 def _agrees(points: np.ndarray, first: View) -> np.ndarray:  # (N, 3) -> (N,) bool
-    pixels, depth = first.camera.project(points)
-    size = first.camera.width
-    col, row = np.floor(pixels).astype(int).T
-    inside = (col >= 0) & (col < size) & (row >= 0) & (row < size)
-    col, row = np.clip(col, 0, size - 1), np.clip(row, 0, size - 1)
+    row, col, depth, inside = first.camera.cells(points)
     seen = first.depth[row, col]
     sight = first.camera.position - points
     sight /= np.linalg.norm(sight, axis=1, keepdims=True)
