@@ -160,7 +160,7 @@ def test_the_nouns_import_no_torch() -> None:
 
 def test_camera_says_which_pixel_a_point_falls_in_and_which_points_it_misses() -> None:
     camera = Camera.orbit(20, 10, 2.0, 40, 64, 48)
-    at = camera.unproject(np.array([[10.5, 7.2], [63.9, 47.9], [70.0, 5.0]]), np.array([2.0, 1.5, 2.0]))
+    at = camera.unproject(np.array([[10.5, 7.2], [63.9, 47.9], [70.5, 5.5]]), np.array([2.0, 1.5, 2.0]))
     row, col, depth, inside = camera.cells(at)
     assert row.tolist() == [7, 47, 5] and col.tolist() == [10, 63, 63] and inside.tolist() == [True, True, False]
     np.testing.assert_allclose(depth, [2.0, 1.5, 2.0])
