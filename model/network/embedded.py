@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.network.blocks import UNet
+from model.network.blocks import UNet, attend, unit
 
 SIZE = 128  # px, side of the input view that Surface and PartNet see
 SIDE = 64  # px, side of the views that Completion sees and makes
@@ -43,7 +43,7 @@ class Surface(nn.Module):
         out = F.pixel_shuffle(self.head(x), 2).float()
         normal = out[:, 1:] + normal_towards(rays)
         elevation = self.elevation(bottom.mean((2, 3))).float()[:, 0] * 0.3 + 0.4
-        return SurfaceOutput(out[:, 0] * 0.3, F.normalize(normal, dim=1, eps=1e-4), elevation)
+        return SurfaceOutput(out[:, 0] * 0.3, unit(normal, 1), elevation)
 
 
 class PartOutput(NamedTuple):
@@ -116,7 +116,7 @@ class Completion(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         channels = (80, 128, 192)
-        self.net = UNet(4 * self.INPUTS, channels, (2, 2, 2), SIDE // 2, views=VIEWS, attentions=3, wide=0)
+        self.net = UNet(4 * self.INPUTS, channels, (2, 2, 2), SIDE // 2, views=VIEWS, attentions=3, wide=1)
         self.head = nn.Conv2d(channels[0], 4 * 9, 3, padding=1)
         self.query, self.key = nn.Conv2d(channels[0], 32, 1), nn.Conv2d(channels[0], 32, 1)
 
@@ -131,7 +131,7 @@ class Completion(nn.Module):
         depth = torch.where(there[:, :, 0] > 0.5, known[:, :, 4].float(), 0.0) + depth * 0.3
         towards = normal_towards(known[:, :, 11:13].flatten(0, 1).float()).unflatten(0, (b, VIEWS))
         normal = torch.where(there > 0.5, known[:, :, 5:8].float(), towards) + normal
-        return CompletionOutput(alpha, depth, F.normalize(normal, dim=2, eps=1e-4), rgb.clamp(-0.1, 1.1))
+        return CompletionOutput(alpha, depth, unit(normal, 2), rgb.clamp(-0.1, 1.1))
 
     def copy_colours(self, x: Tensor, known: Tensor) -> Tensor:
         """Blend the input view's colours for every pixel of every view, by attention at 32 px; (B, V, 3, 64, 64)."""
@@ -141,7 +141,7 @@ class Completion(nn.Module):
         there = F.avg_pool2d(known[:, 0, 3:4], 2).flatten(2)  # (B, 1, hw)
         colours = F.avg_pool2d(known[:, 0, :3], 2).flatten(2) / there.clamp(min=0.25)
         bias = torch.where(there > 0.2, 0.0, -1e4)[:, :, None].to(q.dtype)
-        a = F.scaled_dot_product_attention(q, k, colours.transpose(1, 2)[:, None].to(q.dtype), attn_mask=bias)
+        a = attend(q, k, colours.transpose(1, 2)[:, None].to(q.dtype), bias)
         a = a.reshape(b * v, h, w, 3).permute(0, 3, 1, 2)
         return F.interpolate(a, scale_factor=2, mode="bilinear").unflatten(0, (b, v)).float()
 
@@ -155,7 +155,7 @@ def ray_grid(tan_half_fov: Tensor, size: int) -> Tensor:
 
 def normal_towards(rays: Tensor) -> Tensor:
     """Give the unit direction from each pixel's surface to the camera, camera axes; (B, 2, H, W) -> (B, 3, H, W)."""
-    return F.normalize(torch.cat([-rays, torch.ones_like(rays[:, :1])], 1).float(), dim=1)
+    return unit(torch.cat([-rays, torch.ones_like(rays[:, :1])], 1).float(), 1)
 
 
 def elevation_matrix(elevation: Tensor) -> Tensor:

@@ -12,20 +12,17 @@ import torch.nn.functional as F
 
 from model.articulation.joint import Joint
 from model.camera import Camera
-from model.errors import DragError
 from model.gaussians import Gaussians, matrix_from_quaternion
 from model.network.embedded import SIZE, PartNet, PartOutput, part_logits
 from model.stages.frame import window_of
 from model.stages.multiview import cut
+from model.stages.part_mask import EDGES, cut_out, enlarge, follow_edges, nearest_object_pixel, under_click
 from model.stages.reproject import reproject
 from model.stages.rigid import box_axes, extent, likely_joints, upright_axes
 from model.stages.state import Part, State
 
-REACH = 0.025  # how far beside the object a click may land, as a part of the image's longer side
 SAME = 0.01  # world units: a Gaussian this little behind what the input view shows is what it shows
 SURE = 0.0  # logit above which a pixel belongs to the part
-EDGES = 384  # px, side of the crop in which the part's border is drawn
-LIKE = 0.03  # colours 0..1 that differ by less count as one material
 THIN, THICKEST = 0.025, 0.15  # world units: how thick a part behind its front is taken to be, and is at most
 MARGIN = (0.015, 0.006)  # world units: room beside a part's front, and before and behind it
 FREE = 0.03  # the same beside a part whose back is seen: nothing else is near
@@ -123,23 +120,6 @@ def guessed_joint(parts: Parts, mask: np.ndarray) -> tuple[Joint, float]:
     return Joint("revolute", axis, pivot.astype(np.float64)), turns
 
 
-def nearest_object_pixel(mask: np.ndarray, click_px: tuple[float, float]) -> tuple[float, float]:
-    """Return the click, or the object's nearest pixel when it landed just beside it."""
-    h, w = mask.shape
-    x, y = click_px
-    if not (0 <= x < w and 0 <= y < h):
-        raise DragError("The drag starts outside the image", f"The image is {w} x {h} pixels; start on the object.")
-    if mask[int(y), int(x)]:
-        return click_px
-    reach = int(np.ceil(REACH * max(h, w)))
-    x0, y0 = max(0, int(x) - reach), max(0, int(y) - reach)
-    near = np.argwhere(mask[y0 : int(y) + reach + 1, x0 : int(x) + reach + 1])
-    if len(near) == 0:
-        raise DragError("There is no object under the pointer", "Start the drag on the part that should move.")
-    row, col = near[np.argmin(((near - (y - y0, x - x0)) ** 2).sum(1))]
-    return float(col + x0) + 0.5, float(row + y0) + 0.5
-
-
 def filled_surface(seen: Seen, crop: Camera, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give every object pixel of the input view a surface point; small holes take their neighbours'.
 
@@ -162,68 +142,6 @@ def filled_surface(seen: Seen, crop: Camera, inside: np.ndarray) -> tuple[np.nda
     middle = float(np.linalg.norm(crop.position))
     points = camera.unproject(camera.pixel_grid(), np.where(there, depth, middle))
     return points, normal, there
-
-
-def follow_edges(logits: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """Draw a mask's border to the picture's edges: average logits (S, S) among neighbours of like colour (S, S, 3).
-
-    Four rounds of a 5 x 5 bilateral filter; gains 2 points of IoU on held-out objects.
-    """
-    near = range(-2, 3)
-    steps = [(dy, dx) for dy in near for dx in near]
-    weights = []
-    for dy, dx in steps:
-        unlike = ((rgb - np.roll(rgb, (dy, dx), (0, 1))) ** 2).sum(2)
-        weights.append(np.exp(-unlike / (2 * LIKE**2) - (dx * dx + dy * dy) / 4))
-    total = np.sum(weights, axis=0)
-    logits = logits.clip(-4, 4)
-    for _ in range(4):
-        moved = (w * np.roll(logits, step, (0, 1)) for w, step in zip(weights, steps, strict=True))
-        logits = sum(moved, np.zeros_like(logits)) / total
-    return logits
-
-
-def under_click(mask: np.ndarray, click: np.ndarray) -> np.ndarray:
-    """Keep the piece of a (S, S) mask under the click, and pieces that are large beside it; never empty."""
-    row, col = int(click[1]), int(click[0])
-    mask = mask.copy()
-    mask[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = True
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    own = labels[row, col]
-    keep = stats[:, cv2.CC_STAT_AREA] > 0.3 * stats[own, cv2.CC_STAT_AREA]
-    keep[0], keep[own] = False, True
-    return np.asarray(keep[labels])
-
-
-def cut_out(state: State, logits: np.ndarray, mask: np.ndarray, click: np.ndarray) -> np.ndarray:
-    """Draw the part's border along the picture's edges at EDGES pixels; logits and mask (S, S) -> (EDGES, EDGES) bool.
-
-    Watershed (Meyer 1992) between what the network is sure of; gains 1.5 points of IoU, more where gaps are thin.
-    """
-    rgb, alpha = cut(state.image, state.mask, window_of(state.camera, state.crop), EDGES)
-    picture = (np.clip(rgb + 1 - alpha[..., None], 0, 1) * 255).astype(np.uint8)
-    large = cv2.resize(logits, (EDGES, EDGES), interpolation=cv2.INTER_LINEAR)
-    own = cv2.resize(mask.astype(np.float32), (EDGES, EDGES), interpolation=cv2.INTER_LINEAR) > 0.5
-    marks = np.zeros((EDGES, EDGES), np.int32)
-    marks[(large < -1) | (alpha < 0.5)] = 2
-    marks[(large > 1.5) & own] = 1
-    x, y = (click * EDGES / len(mask)).astype(int)
-    cv2.circle(marks, (int(x), int(y)), 2, (1,), -1)
-    cv2.watershed(picture, marks)
-    part = (marks == 1) | ((marks == -1) & own)  # -1 is the line between both, and the picture's own border
-    # splats at the outline lie partly outside it: none may stay behind
-    return part | ((cv2.dilate(part.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & (alpha < 0.5))
-
-
-def enlarge(mask: np.ndarray, state: State) -> np.ndarray:
-    """Bring a square mask of the crop to the image's size; (H, W) bool."""
-    left, top, side = window_of(state.camera, state.crop)
-    step = side / mask.shape[0]
-    A = np.array([[1 / step, 0, (0.5 - left) / step - 0.5], [0, 1 / step, (0.5 - top) / step - 0.5]])
-    h, w = state.mask.shape
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    large = cv2.warpAffine(mask.astype(np.float32), A, (w, h), flags=flags)
-    return np.asarray((large > 0.5) & state.mask)
 
 
 def part_splats(

@@ -16,7 +16,7 @@ from model.network.embedded import Completion, PartNet, Surface
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
-from model.stages.part import nearest_object_pixel
+from model.stages.part_mask import nearest_object_pixel
 from model.stages.predict import EmbeddedPredictor, Predictor, Rasterize, pull, surface_picture
 from model.stages.predict_partrm import PartRMPredictor, load_partrm
 from model.stages.reconstruct import reconstruct

@@ -143,15 +143,17 @@ def move_and_fill(
     normals = disc_normals(moved)
     radii = np.sort(moved.scales, axis=1)[:, 1]
     maps, _ = reproject(moved.positions, normals, moved.colours, radii, cameras, was)
-    views = complete(maps, cameras, completion)
+    swept = np.concatenate([before, after]) if opening else after
+    front, back = maps[:, 3] > 0.5, maps[:, 8] > 0.5
+    empty = ~front & (back | opening) & np.stack([sweep(swept, c) for c in cameras])
+    if not empty.any():
+        return moved
     filled = [moved]
     upright = rigid.upright_axes(disc_normals(gaussians.select(~part)))
-    swept = np.concatenate([before, after]) if opening else after
     boxes = [rigid.extent(places, upright) for places in ((swept, body) if opening else (swept,)) if len(places)]
-    for k, (view, camera) in enumerate(zip(views, cameras, strict=True)):
-        guess = view.depth - np.linalg.norm(camera.position)
-        front, back = maps[k, 3] > 0.5, maps[k, 8] > 0.5
-        keep = ~front & np.where(back, guess < maps[k, 9] - BEFORE, opening) & sweep(swept, camera) & (view.depth > 0)
+    for k, view in enumerate(complete(maps, cameras, completion)):
+        guess = view.depth - np.linalg.norm(view.camera.position)
+        keep = empty[k] & (~back[k] | (guess < maps[k, 9] - BEFORE)) & (view.depth > 0)
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
         keep[keep] = in_boxes(points @ upright, boxes)
         filled.append(view_discs(view, FILL, keep))

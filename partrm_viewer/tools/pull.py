@@ -38,6 +38,8 @@ class Host(Protocol):
 
     def busy_predicting(self) -> bool: ...
 
+    def say(self, text: str) -> None: ...
+
     def find_part(self, gesture: Gesture) -> None: ...
 
     def motion_of(self, gesture: Gesture) -> Motion | None: ...
@@ -60,8 +62,11 @@ class PullTool:
     def press(self, at_px: Point) -> None:
         """Ask for the part under the pointer."""
         source = self._host.shown_snapshot()
-        if source is None or source.state is None or self._host.busy_predicting():
-            self.gesture = None
+        self.gesture = None
+        if source is None or source.state is None:
+            return
+        if self._host.busy_predicting():
+            self._host.say("The last pull is still being predicted; try again in a moment")
             return
         self.gesture = Gesture(source, source.state, at_px)
         self._host.find_part(self.gesture)

@@ -130,6 +130,19 @@ def test_cancel_a_prediction(ready: Any, fake: Any) -> None:
     assert not ready.window.parts.progress.isVisible()
 
 
+def test_a_press_while_predicting_says_why_nothing_happens(ready: Any, fake: Any) -> None:
+    ready.press(ON_PART)
+    ready.wait(lambda: ready.document.part is not None)
+    ready.move(PULLED)
+    fake.wait.clear()
+    ready.release(PULLED)
+    ready.wait(lambda: ready.window.bench.predicting)
+    ready.press(ON_PART)
+    assert "still being predicted" in ready.window.parts.status.whole()
+    fake.wait.set()
+    ready.wait(lambda: len(ready.document.snapshots) == 2)
+
+
 def test_close_while_predicting(ready: Any, fake: Any) -> None:
     ready.press(ON_PART)
     ready.wait(lambda: ready.document.part is not None)

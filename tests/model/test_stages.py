@@ -8,8 +8,9 @@ from model.articulation.joint import Joint
 from model.camera import Camera
 from model.errors import DragError, ImageError
 from model.gaussians import matrix_from_quaternion
+from model.network import blocks
 from model.network.embedded import Completion, PartNet, Surface
-from model.stages import frame, multiview, part, predict, reconstruct, reproject
+from model.stages import frame, multiview, part, part_mask, predict, reconstruct, reproject
 from model.stages.state import Motion, State, View
 
 
@@ -127,11 +128,11 @@ def test_every_object_pixel_can_be_clicked() -> None:
 def test_click_beside_the_object_snaps_and_far_away_is_refused() -> None:
     mask = np.zeros((100, 100), bool)
     mask[40:60, 40:60] = True
-    assert part.nearest_object_pixel(mask, (38.5, 50.2)) == (40.5, 50.5)
+    assert part_mask.nearest_object_pixel(mask, (38.5, 50.2)) == (40.5, 50.5)
     with pytest.raises(DragError, match="no object"):
-        part.nearest_object_pixel(mask, (10.0, 10.0))
+        part_mask.nearest_object_pixel(mask, (10.0, 10.0))
     with pytest.raises(DragError, match="outside"):
-        part.nearest_object_pixel(mask, (-4.0, 10.0))
+        part_mask.nearest_object_pixel(mask, (-4.0, 10.0))
 
 
 def test_sweep_covers_both_places() -> None:
@@ -147,6 +148,32 @@ def test_networks_keep_their_shapes() -> None:
     assert out.depth.shape == (2, 128, 128) and out.normal.shape == (2, 3, 128, 128)
     done = Completion().eval()(torch.rand(2, 4, 13, 64, 64))
     assert done.rgb.shape == (2, 4, 3, 64, 64) and done.alpha.shape == (2, 4, 64, 64)
+
+
+@pytest.mark.parametrize("keys", [blocks.FEW, blocks.FEW + 1])
+def test_attention_is_what_the_library_computes(keys: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 1, n, c, generator=generator) for n, c in ((7, 8), (keys, 8), (keys, 3)))
+    bias = torch.where(torch.rand(2, 1, 1, keys, generator=generator) < 0.5, 0.0, -1e4)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    torch.testing.assert_close(blocks.attend(q, k, v, bias), expected)
+
+
+def test_unit_has_length_one_and_survives_zero() -> None:
+    long = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(blocks.unit(long, 1), torch.nn.functional.normalize(long, dim=1))
+    assert (blocks.unit(torch.zeros(1, 3), 1) == 0).all()
+
+
+def test_a_move_that_uncovers_nothing_asks_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = small_state()
+    monkeypatch.setattr(predict, "sweep", lambda places, camera: np.zeros((64, 64), bool))
+    monkeypatch.delattr(predict, "complete")
+    part = np.zeros(len(state.gaussians), bool)
+    part[:500] = True
+    motion = Motion(Joint("prismatic", np.array([0, 0, 1.0]), np.zeros(3)), 0.2, 0.0, 1.0)
+    moved = predict.move_and_fill(state, state.gaussians, part, motion, Completion().eval())
+    assert len(moved) == len(state.gaussians)
 
 
 def test_fill_knows_opening_from_closing() -> None:
@@ -207,6 +234,6 @@ def test_the_hidden_rim_of_a_free_lid_goes_with_it() -> None:
     n = len(points)
     camera = Camera.orbit(0, 0, 1.5, 35, 128, 128)
     gaussians = reconstruct.discs(points, normals, np.full((n, 3), 0.5), np.full(n, 0.008), camera.position)
-    everything = np.ones((part.EDGES, part.EDGES), bool)
+    everything = np.ones((part_mask.EDGES, part_mask.EDGES), bool)
     own = part.part_splats(gaussians, camera, part.look(gaussians, camera), everything, points[:1600], normals[:1600])
     assert own.all()
