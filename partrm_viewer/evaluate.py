@@ -6,9 +6,9 @@ import json
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numba
@@ -21,11 +21,11 @@ from model.evaluation.tables import gain, page, part_table, score_table
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
+from model.stages.pipeline import Pipeline
 from partrm_viewer.engine import pipeline
 from renderer.cpu import CpuRenderer
 
 ON_A_PAGE = 12
-_tools: dict[str, Any] = {}  # a worker process's own renderer and predictor
 
 
 def run(count: int, out: Path, first: int = 0, progress: Progress = silent) -> list[Path]:
@@ -35,7 +35,7 @@ def run(count: int, out: Path, first: int = 0, progress: Progress = silent) -> l
     """
     results: list[Result] = []
     cores = os.cpu_count() or 1
-    with ProcessPoolExecutor(cores, get_context("spawn"), _start) as pool:
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
         seed = first
         while len(results) < count:  # some seeds give no trial
             seeds = range(seed, seed + min(4 * cores, count - len(results)))
@@ -61,23 +61,25 @@ def _write(path: Path, data: bytes) -> None:
     write_atomically(path, lambda file: file.write(data))
 
 
-def _start() -> None:
-    """Give each process one core, and the networks."""
+@cache
+def _tools() -> tuple[CpuRenderer, Pipeline]:
+    """Make a worker process's own renderer and predictor, on one core."""
     torch.set_num_threads(1)
     numba.set_num_threads(1)
-    _tools["renderer"] = renderer = CpuRenderer()
-    _tools["predictor"] = pipeline(renderer=renderer)
+    renderer = CpuRenderer()
+    return renderer, pipeline(renderer=renderer)
 
 
 def _evaluate(seed: int) -> Result | None:
     made = trial(seed)
     if made is None:
         return None
+    renderer, predictor = _tools()
 
     def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
-        return np.asarray(_tools["renderer"].render(gaussians, camera).colour)
+        return np.asarray(renderer.render(gaussians, camera).colour)
 
-    return evaluate(made, _tools["predictor"], rasterize)
+    return evaluate(made, predictor, rasterize)
 
 
 def describe(result: Result) -> dict[str, object]:
