@@ -15,7 +15,7 @@ from model.drag import Drag
 from model.gaussians import Gaussians, concatenate
 from model.network.embedded import SIDE, Completion, PartNet
 from model.progress import Progress, silent
-from model.stages import rigid
+from model.stages import drawer, rigid
 from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
 from model.stages.part import Parts, disc_normals, find_part, look, read_parts
@@ -26,6 +26,7 @@ from model.stages.state import Motion, Part, Prediction, State
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
 ROOM = 0.02  # world units: how far outside a box still counts as in it
 BEFORE = 0.005  # world units by which a guess must lie before the back that is known behind it
+SHARP = 256  # px at which the input view is asked what it sees of a part
 FILL = 0.9  # footprint of what is filled in, pixels of its view: wide enough to leave no seam
 PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
 
@@ -148,7 +149,7 @@ def move_and_fill(
     empty = ~front & (back | opening) & np.stack([sweep(swept, c) for c in cameras])
     if not empty.any():
         return moved
-    filled = [moved]
+    filled = []
     upright = rigid.upright_axes(disc_normals(gaussians.select(~part)))
     boxes = [rigid.extent(places, upright) for places in ((swept, body) if opening else (swept,)) if len(places)]
     for k, view in enumerate(complete(maps, cameras, completion)):
@@ -157,7 +158,14 @@ def move_and_fill(
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
         keep[keep] = in_boxes(points @ upright, boxes)
         filled.append(view_discs(view, FILL, keep))
-    return concatenate(filled)
+    guesses = concatenate(filled)
+    shown = np.unique(look(gaussians, state.crop, SHARP).owner)
+    face = gaussians.select(shown[(shown >= 0) & part[shown]])
+    box = drawer.behind(face, disc_normals(face), motion)
+    if box is not None:
+        held = box.holds(guesses.positions)
+        guesses = concatenate([guesses.select(~held), drawer.sides(box, guesses.select(held))])
+    return concatenate([moved, guesses])
 
 
 def opens(body: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
