@@ -12,6 +12,8 @@ from model.stages.state import State
 
 REACH = 0.025  # how far beside the object a click may land, as a part of the image's longer side
 EDGES = 384  # px, side of the crop in which the part's border is drawn
+PART, OTHER, GROUND = 1, 2, 3  # labels of pixels
+RIM = 2.5  # px of EDGES: how far outside its border a part still takes what is nobody else's
 LIKE = 0.03  # colours 0..1 that differ by less count as one material
 
 
@@ -73,14 +75,16 @@ def cut_out(state: State, logits: np.ndarray, mask: np.ndarray, click: np.ndarra
     large = cv2.resize(logits, (EDGES, EDGES), interpolation=cv2.INTER_LINEAR)
     own = cv2.resize(mask.astype(np.float32), (EDGES, EDGES), interpolation=cv2.INTER_LINEAR) > 0.5
     marks = np.zeros((EDGES, EDGES), np.int32)
-    marks[(large < -1) | (alpha < 0.5)] = 2
-    marks[(large > 1.5) & own] = 1
+    marks[large < -1] = OTHER
+    marks[(large > 1.5) & own] = PART
+    marks[alpha < 0.5] = GROUND
     x, y = (click * EDGES / len(mask)).astype(int)
-    cv2.circle(marks, (int(x), int(y)), 2, (1,), -1)
+    cv2.circle(marks, (int(x), int(y)), 2, (PART,), -1)
     cv2.watershed(picture, marks)
-    part = (marks == 1) | ((marks == -1) & own)  # -1 is the line between both, and the picture's own border
-    # splats at the outline lie partly outside it: none may stay behind
-    return part | ((cv2.dilate(part.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & (alpha < 0.5))
+    # the outline's own pixels look like the ground behind them: they and the splats on them go with what is nearer
+    near, far = (cv2.distanceTransform((marks != k).astype(np.uint8), cv2.DIST_L2, 3) for k in (PART, OTHER))
+    undecided = (marks == GROUND) | (marks == -1)  # -1 is the line between two pieces
+    return np.asarray((marks == PART) | (undecided & (near <= far) & (near <= RIM)))
 
 
 def enlarge(mask: np.ndarray, state: State) -> np.ndarray:
