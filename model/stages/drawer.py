@@ -54,6 +54,8 @@ def behind(front: Gaussians, normals: np.ndarray, motion: Motion) -> Drawer | No
         return None
     low, high = extent(front.positions[face], axes)
     size, shift, back = high - low, motion.joint.axis * motion.amount @ axes, depth[1] - FRONT
+    if size[:2].min() < 4 * STEP:
+        return None
     left, right, bottom = low[0] + INSET * size[0], high[0] - INSET * size[0], low[1] + INSET * size[1]
     near = np.array([left + shift[0], bottom + shift[1], back])
     return Drawer(axes, near, np.array([right, bottom + HEIGHT * size[1], back]) + shift)

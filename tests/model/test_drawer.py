@@ -59,6 +59,11 @@ def test_what_is_no_shut_drawer_gets_no_box(move: Motion, depth: float) -> None:
     assert found(move, depth) is None
 
 
+def test_a_strip_gets_no_box() -> None:
+    thin = front().select(np.flatnonzero(front().positions[:, 1] < 0.015))
+    assert drawer.behind(thin, normals(thin), motion()) is None
+
+
 def test_sides_and_floor_have_the_guessed_colour_halfway_to_light_boards() -> None:
     box = found(motion())
     assert box is not None
