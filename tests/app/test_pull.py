@@ -117,12 +117,17 @@ def test_pull_on_the_background_predicts_nothing(ready: Any, fake: Any) -> None:
     assert len(ready.document.snapshots) == 1 and fake.calls == ["open", "part"]
 
 
-def test_cancel_a_prediction(ready: Any, fake: Any) -> None:
+def hold_a_prediction(ready: Any, fake: Any) -> None:
+    """Pull the part and let go; the prediction then waits for the test."""
     ready.press(ON_PART)
     ready.wait(lambda: ready.document.part is not None)
     ready.move(PULLED)
     fake.wait.clear()
     ready.release(PULLED)
+
+
+def test_cancel_a_prediction(ready: Any, fake: Any) -> None:
+    hold_a_prediction(ready, fake)
     ready.wait(lambda: ready.window.parts.progress.isVisible())
     ready.window.cancel()
     ready.wait(lambda: not ready.window.bench.predicting)
@@ -131,11 +136,7 @@ def test_cancel_a_prediction(ready: Any, fake: Any) -> None:
 
 
 def test_a_press_while_predicting_says_why_nothing_happens(ready: Any, fake: Any) -> None:
-    ready.press(ON_PART)
-    ready.wait(lambda: ready.document.part is not None)
-    ready.move(PULLED)
-    fake.wait.clear()
-    ready.release(PULLED)
+    hold_a_prediction(ready, fake)
     ready.wait(lambda: ready.window.bench.predicting)
     ready.press(ON_PART)
     assert "still being predicted" in ready.window.parts.status.whole()
@@ -144,11 +145,7 @@ def test_a_press_while_predicting_says_why_nothing_happens(ready: Any, fake: Any
 
 
 def test_close_while_predicting(ready: Any, fake: Any) -> None:
-    ready.press(ON_PART)
-    ready.wait(lambda: ready.document.part is not None)
-    ready.move(PULLED)
-    fake.wait.clear()
-    ready.release(PULLED)
+    hold_a_prediction(ready, fake)
     ready.wait(lambda: "predict" in fake.calls)
     ready.window.close()  # returns only when the worker has ended
     assert not ready.window.isVisible()
