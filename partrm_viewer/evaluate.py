@@ -71,10 +71,10 @@ def _tools() -> tuple[CpuRenderer, Pipeline]:
 
 
 def _evaluate(seed: int) -> Result | None:
+    renderer, predictor = _tools()
     made = trial(seed)
     if made is None:
         return None
-    renderer, predictor = _tools()
 
     def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
         return np.asarray(renderer.render(gaussians, camera).colour)
