@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from model.articulation.joint import Joint
 from model.camera import Camera
 from model.gaussians import Gaussians, matrix_from_quaternion
+from model.network.blocks import unit
 from model.network.embedded import SIZE, PartNet, PartOutput, part_logits
 from model.stages.frame import window_of
 from model.stages.multiview import cut
@@ -81,7 +82,7 @@ def read_parts(state: State, net: PartNet) -> Parts:
     points, normals, there = filled_surface(seen, state.crop, alpha > 0.5)
     device = next(net.parameters()).device
     maps = [torch.from_numpy(a.transpose(2, 0, 1).astype(np.float32))[None] for a in (rgb, points[::2, ::2], normals)]
-    small_normals = F.normalize(F.avg_pool2d(maps[2], 2), dim=1, eps=1e-4)
+    small_normals = unit(F.avg_pool2d(maps[2], 2), 1)
     with torch.inference_mode():
         inputs = (maps[0], torch.from_numpy(alpha)[None], maps[1], small_normals)
         out = net(*(t.to(device) for t in inputs))

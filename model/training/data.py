@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.network.blocks import unit
 from model.network.embedded import SIDE, SIZE, ray_grid
 from model.partdrag4d.procedural import make_scene
 from model.partdrag4d.scene import Buffers, Scene
@@ -221,7 +222,7 @@ def vary_colours(rgb: Tensor, alpha: Tensor, generator: torch.Generator) -> Tens
 
 def world_maps(depth: Tensor, normal: Tensor, tan_half_fov: Tensor, R: Tensor) -> tuple[Tensor, Tensor]:
     """Lift the 128 px view to world points and normals at 64 px, (B, 3, 64, 64) each; R (B, 3, 3) camera-to-world."""
-    depth, normal = depth[:, ::2, ::2], F.normalize(F.avg_pool2d(normal, 2), dim=1, eps=1e-4)
+    depth, normal = depth[:, ::2, ::2], unit(F.avg_pool2d(normal, 2), 1)
     distance = HALF_FRAME / tan_half_fov[:, None, None]
     z = depth + distance
     rays = ray_grid(tan_half_fov, SIDE)
