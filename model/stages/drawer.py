@@ -8,7 +8,7 @@ import numpy as np
 
 from model.gaussians import Gaussians, concatenate, quaternion_from_matrix
 from model.stages.reconstruct import OPACITY
-from model.stages.rigid import box_axes, extent
+from model.stages.rigid import box_axes, extent, within
 from model.stages.state import Motion
 
 ALONG = 0.85  # cosine: a slide that leaves the front's own direction by more is no drawer
@@ -32,9 +32,7 @@ class Drawer:
 
     def holds(self, points: np.ndarray) -> np.ndarray:
         """Say which (N, 3) world points lie in the box or just beside it."""
-        p = points @ self.axes
-        room = np.array([NEAR, FRONT, 0])
-        return np.asarray(((p > self.low - room) & (p < self.high + room)).all(1))
+        return within(points @ self.axes, self.low, self.high, np.array([NEAR, FRONT, 0]))
 
 
 def behind(front: Gaussians, normals: np.ndarray, motion: Motion) -> Drawer | None:

@@ -19,7 +19,7 @@ from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.part_mask import EDGES, cut_out, enlarge, follow_edges, nearest_object_pixel, under_click
 from model.stages.reproject import reproject
-from model.stages.rigid import box_axes, extent, likely_joints, upright_axes
+from model.stages.rigid import box_axes, extent, likely_joints, upright_axes, within
 from model.stages.state import Part, State
 
 SAME = 0.01  # world units: a Gaussian this little behind what the input view shows is what it shows
@@ -169,7 +169,7 @@ def part_splats(
     beside, before = (MARGIN[0] if thick is None else FREE), MARGIN[1]
     low[2] = min(low[2], high[2] - (thick or THIN))
     room = np.array([beside, beside, before])
-    boxed = ((p >= low - room) & (p <= high + room)).all(1)
+    boxed = within(p, low, high, room)
     return np.asarray(np.where(shown, mask[fine_row, fine_col], boxed))
 
 

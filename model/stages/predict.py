@@ -178,7 +178,7 @@ def in_boxes(points: np.ndarray, boxes: Sequence[tuple[np.ndarray, np.ndarray]])
     """Say which (N, 3) points lie in any of some boxes, given by two corners along the points' own axes."""
     inside = np.zeros(len(points), bool)
     for low, high in boxes:
-        inside |= ((points >= low - ROOM) & (points <= high + ROOM)).all(1)
+        inside |= rigid.within(points, low, high, ROOM)
     return inside
 
 

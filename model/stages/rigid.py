@@ -66,6 +66,11 @@ def extent(points: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return low, high
 
 
+def within(p: np.ndarray, low: np.ndarray, high: np.ndarray, room: np.ndarray | float) -> np.ndarray:
+    """Say which (N, 3) points lie in a box of two corners or at most `room` beside it, all along the same axes."""
+    return np.asarray(((p >= low - room) & (p <= high + room)).all(1))
+
+
 def main_direction(normals: np.ndarray) -> np.ndarray:  # (N, 3) unit
     """Return the mean of the largest bundle of normals that lie within 25 degrees of one of them."""
     some = normals[:: max(1, len(normals) // 64)]
