@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.gaussians import Gaussians, concatenate, quaternion_from_matrix
-from model.stages.reconstruct import OPACITY
+from model.gaussians import Gaussians, concatenate
+from model.stages.reconstruct import discs
 from model.stages.rigid import box_axes, extent, within
 from model.stages.state import Motion
 
@@ -78,15 +78,11 @@ def sides(drawer: Drawer, guesses: Gaussians) -> Gaussians:
 
 
 def _sheet(axes: np.ndarray, corner: np.ndarray, a: np.ndarray, b: np.ndarray, colour: np.ndarray) -> Gaussians:
-    """Cover a rectangle, given along the box's axes, with discs; its two sides a and b are (3,)."""
+    """Cover a rectangle, given along the box's axes, with round discs; its two sides a and b are (3,)."""
     long, deep = np.linalg.norm(a), np.linalg.norm(b)
     i, j = np.meshgrid(np.arange(STEP / 2, long, STEP), np.arange(STEP / 2, deep, STEP))
-    a, b = a / long, b / deep
-    points = (corner + i.reshape(-1, 1) * a + j.reshape(-1, 1) * b) @ axes.T
+    points = (corner + i.reshape(-1, 1) * a / long + j.reshape(-1, 1) * b / deep) @ axes.T
     n = len(points)
-    turn = axes @ np.stack([a, b, np.cross(a, b)], axis=1)
-    scales = np.tile([0.6 * STEP, 0.6 * STEP, 0.1 * STEP], (n, 1))
-    quaternions = quaternion_from_matrix(np.repeat(turn[None], n, axis=0))
-    return Gaussians.from_colours(
-        points, quaternions, scales, np.full(n, OPACITY), np.tile(colour, (n, 1)), antialiased=True
-    )
+    normals = np.tile(axes @ np.cross(a / long, b / deep), (n, 1))
+    eye = points.mean(axis=0) + normals[0]
+    return discs(points, normals, np.tile(colour, (n, 1)), np.full(n, 0.6 * STEP), eye, steepest=1.0)
