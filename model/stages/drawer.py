@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.gaussians import Gaussians, concatenate
+from model.stages.part import disc_normals
 from model.stages.reconstruct import discs
 from model.stages.rigid import box_axes, extent, within
 from model.stages.state import Motion
@@ -35,13 +36,19 @@ class Drawer:
         return within(points @ self.axes, self.low, self.high, np.array([NEAR, FRONT, 0]))
 
 
-def behind(front: Gaussians, normals: np.ndarray, motion: Motion) -> Drawer | None:
-    """Find the box that a part pulls out behind it; None where the part is no shut drawer's front.
+def slides_out(motion: Motion) -> bool:
+    """Say whether a motion may be a drawer's."""
+    return motion.joint.kind == "prismatic" and motion.amount >= LEAST
 
-    front are the part's Gaussians before the move, normals (N, 3) theirs.
+
+def behind(front: Gaussians, motion: Motion) -> Drawer | None:
+    """Find the box that a front pulls out behind it when it slides; None where it is not that of a shut drawer.
+
+    front are the part's visible Gaussians before the move.
     """
-    if motion.joint.kind != "prismatic" or motion.amount < LEAST or len(front) < 20:
+    if len(front) < 20:
         return None
+    normals = disc_normals(front)
     axes = box_axes(front.positions, normals)
     out = axes[:, 2]
     if motion.joint.axis @ out < ALONG:

@@ -159,13 +159,25 @@ def move_and_fill(
         keep[keep] = in_boxes(points @ upright, boxes)
         filled.append(view_discs(view, FILL, keep))
     guesses = concatenate(filled)
-    shown = np.unique(look(gaussians, state.crop, SHARP).owner)
-    face = gaussians.select(shown[(shown >= 0) & part[shown]])
-    box = drawer.behind(face, disc_normals(face), motion)
-    if box is not None:
-        held = box.holds(guesses.positions)
-        guesses = concatenate([guesses.select(~held), drawer.sides(box, guesses.select(held))])
+    if drawer.slides_out(motion):
+        guesses = with_drawer(state, gaussians, part, motion, guesses)
     return concatenate([moved, guesses])
+
+
+def with_drawer(
+    state: State,
+    gaussians: Gaussians,
+    part: np.ndarray,  # (N,) bool
+    motion: Motion,
+    guesses: Gaussians,
+) -> Gaussians:
+    """Put a drawer's box in the place of the guesses at it, where the part is a shut drawer's front."""
+    seen = np.unique(look(gaussians, state.crop, SHARP).owner)
+    box = drawer.behind(gaussians.select(seen[(seen >= 0) & part[seen]]), motion)
+    if box is None:
+        return guesses
+    held = box.holds(guesses.positions)
+    return concatenate([guesses.select(~held), drawer.sides(box, guesses.select(held))])
 
 
 def opens(body: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
