@@ -23,6 +23,8 @@ from model.stages.rigid import box_axes, extent, likely_joints, upright_axes, wi
 from model.stages.state import Part, State
 
 SAME = 0.01  # world units: a Gaussian this little behind what the input view shows is what it shows
+STEEP = 0.1  # cosine below which a plane is seen almost from its edge
+NEAR = 0.06  # world units: how far a plane is followed from its point
 SURE = 0.0  # logit above which a pixel belongs to the part
 THIN, THICKEST = 0.025, 0.15  # world units: how thick a part behind its front is taken to be, and is at most
 MARGIN = (0.015, 0.006)  # world units: room beside a part's front, and before and behind it
@@ -44,9 +46,24 @@ def look(gaussians: Gaussians, crop: Camera, size: int = SIZE) -> Seen:
     radii = gaussians.scales.max(1)
     maps, owner = reproject(gaussians.positions, normals, gaussians.colours, radii, (crop.resized(size, size),))
     there = maps[0, 3] > 0.5
-    depth = np.where(there, maps[0, 4] + np.linalg.norm(crop.position), 0).astype(np.float32)
-    R = crop.T_world_camera[:3, :3]
-    return Seen(depth, maps[0, 5:8].transpose(1, 2, 0) @ R.T, maps[0, :3].transpose(1, 2, 0), owner[0])
+    normal = maps[0, 5:8].transpose(1, 2, 0) @ crop.T_world_camera[:3, :3].T
+    camera = crop.resized(size, size)
+    # the nearest of the Gaussians that touch a pixel is drawn there: its middle lies nearer than the surface does
+    depth = plane_depth(camera, camera.pixel_grid(), gaussians.positions[np.maximum(owner[0], 0)], normal)
+    return Seen(np.where(there, depth, 0).astype(np.float32), normal, maps[0, :3].transpose(1, 2, 0), owner[0])
+
+
+def plane_depth(camera: Camera, pixels: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Find how deep the lines of sight through (..., 2) pixels meet planes through (..., 3) points; (...) world units.
+
+    Never further than NEAR from the point's own depth, and just that where a plane is seen almost from its edge.
+    """
+    sight = camera.unproject(pixels, 1.0) - camera.position
+    slope = (sight * normals).sum(-1)
+    own = camera.project(points)[1]
+    steep = np.abs(slope) < STEEP
+    depth = ((points - camera.position) * normals).sum(-1) / np.where(steep, 1.0, slope)
+    return np.asarray(np.where(steep, own, np.clip(depth, own - NEAR, own + NEAR)))
 
 
 def disc_normals(gaussians: Gaussians) -> np.ndarray:
@@ -105,8 +122,9 @@ def find_part(state: State, parts: Parts, click_px: tuple[float, float]) -> Part
     mask = enlarge(fine, state)
     mask[int(click[1]), int(click[0])] = True
     splats = part_splats(state.gaussians, state.crop, parts.seen, fine, points, normals)
-    at = parts.points[int(in_crop[1]), int(in_crop[0])]
-    grab = state.crop.resized(SIZE, SIZE).unproject(in_crop, float(state.crop.project(at)[1]))
+    at = int(in_crop[1]), int(in_crop[0])
+    camera = state.crop.resized(SIZE, SIZE)
+    grab = camera.unproject(in_crop, plane_depth(camera, in_crop, parts.points[at], parts.normals[at]))
     return Part(click, mask, splats, grab, score, joints, costs)
 
 

@@ -18,7 +18,7 @@ from model.progress import Progress, silent
 from model.stages import drawer, rigid
 from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
-from model.stages.part import Parts, disc_normals, find_part, look, read_parts
+from model.stages.part import Parts, disc_normals, facing_normals, find_part, look, plane_depth, read_parts
 from model.stages.reconstruct import view_discs
 from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
@@ -115,13 +115,14 @@ def pull(state: State, part: Part, drags: Sequence[Drag]) -> Motion:
 
 def surface_at(state: State, part: Part, pixel: tuple[float, float]) -> np.ndarray:
     """Return the point of the part's surface nearest to a pixel's line of sight, (3,) world."""
-    candidates = state.gaussians.positions[part.splats]
-    if len(candidates) == 0:
+    surface = state.gaussians.select(part.splats)
+    if len(surface) == 0:
         return part.grab
-    pixels, depth = state.camera.project(candidates)
-    near = np.hypot(pixels[:, 0] - pixel[0], pixels[:, 1] - pixel[1])
-    close = near < near.min() + 2
-    return state.camera.unproject(np.array(pixel), float(depth[close].min()))
+    pixels, depth = state.camera.project(surface.positions)
+    beside = np.hypot(pixels[:, 0] - pixel[0], pixels[:, 1] - pixel[1])
+    k = int(np.argmin(np.where(beside < beside.min() + 2, depth, np.inf)))
+    at, normal = surface.positions[k], facing_normals(surface, state.camera)[k]
+    return state.camera.unproject(np.array(pixel), plane_depth(state.camera, np.array(pixel), at, normal))
 
 
 def move_and_fill(

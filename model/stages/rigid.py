@@ -15,19 +15,20 @@ from model.stages.state import Motion, Part
 
 TURN_LIMITS_RAD = (-2.4, 2.4)
 SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
-MISS = 0.01  # how far from the path a drag may end, as a part of the crop's side
-CLOSING = 0.5  # cost of moving against the way that the part opens
+MISS = 0.0065  # how far from the path a drag may end, as a part of the crop's side
+CLOSING = 0.3  # cost of moving against the way that the part opens
 AMOUNTS = 120  # steps in which a joint's amounts are scanned
-OFFSET = 0.02  # how far a hinge usually lies from the edge, world units
-TILT_DEG = 5.0  # how far a slide usually points from the estimated direction
-WIDE = 3.4  # cost of a radian beyond 110 degrees: few doors open further
-SURE_DEG = 20.0  # how far off the network's axis usually is
-SURE = 0.07  # how far off the network's hinge usually is, world units
-TRUST = (0.45, 0.1)  # how far a hinge goes from the box's edge to the network's: out of the part's front, along it
+OFFSET = 0.015  # how far a hinge usually lies from the edge, world units
+TILT_DEG = 6.0  # how far a slide usually points from the estimated direction
+EDGE = 0.005  # world units: how far past its outermost pixels' middles a part's edge lies
+WIDE = 3.0  # cost of a radian beyond 110 degrees: few doors open further
+SURE_DEG = 14.0  # how far off the network's axis usually is
+SURE = 0.13  # how far off the network's hinge usually is, world units
+TRUST = (0.7, 0.2)  # how far a hinge goes from the box's edge to the network's: out of the part's front, along it
 BESIDE = 0.15  # world units: hinges further apart than this are not the same one
-SPIN = 3.8  # cost of turning a front in its own plane: hinges lie along it
-OFF_BOX = 2.2  # cost of the network's own joint: real ones lie along the object and at the part's edges
-FAR = 0.25  # cost of a radian or a world unit: of two ways to the pointer, take the shorter
+SPIN = 5.0  # cost of turning a front in its own plane: hinges lie along it
+OFF_BOX = 2.5  # cost of the network's own joint: real ones lie along the object and at the part's edges
+FAR = 0.1  # cost of a radian or a world unit: of two ways to the pointer, take the shorter
 
 
 def upright_axes(normals: np.ndarray) -> np.ndarray:
@@ -94,6 +95,7 @@ def likely_joints(
     joints: list[Joint] = []
     for axes in (upright, box_axes(points, normals)):
         low, high = extent(points, axes)
+        low, high = low - EDGE, high + EDGE
         joints += [Joint("prismatic", _along(axes[:, k], guess.axis), guess.pivot) for k in range(3)]
         for k in range(3):
             i, j = (k + 1) % 3, (k + 2) % 3
