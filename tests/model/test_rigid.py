@@ -57,8 +57,8 @@ def test_a_hinge_lies_between_the_boxs_edge_and_the_networks() -> None:
     joints, _ = rigid.likely_joints(points, normals, np.eye(3), guess, 0.9)
     pivots = np.array([j.pivot for j in joints[:-1] if j.kind == "revolute" and abs(j.axis[1]) > 0.9])
     nearest = pivots[np.argmin(np.linalg.norm((pivots - guess.pivot)[:, [0, 2]], axis=1))]
-    assert nearest[0] == pytest.approx(-0.2 + 0.1 * 0.02, abs=0.01)
-    assert nearest[2] == pytest.approx(0.2 - 0.45 * 0.04, abs=1e-3)
+    assert nearest[0] == pytest.approx(-0.2 + 0.2 * 0.02, abs=0.01)
+    assert nearest[2] == pytest.approx(0.2 - rigid.EDGE - 0.7 * (0.04 - rigid.EDGE), abs=1e-3)
 
 
 def test_drag_decides_between_joints_that_look_alike() -> None:

@@ -9,7 +9,7 @@ from model.camera import Camera
 from model.errors import DragError, ImageError
 from model.gaussians import matrix_from_quaternion
 from model.network import blocks
-from model.network.embedded import Completion, PartNet, Surface
+from model.network.embedded import Completion, PartNet, PartOutput, Surface, part_logits
 from model.stages import frame, multiview, part, part_mask, predict, reconstruct, reproject
 from model.stages.state import Motion, State, View
 
@@ -81,6 +81,44 @@ def test_discs_lie_in_their_surface() -> None:
     assert (gaussians.scales[:, 2] < gaussians.scales[:, 0]).all()
     assert np.allclose(gaussians.positions[:, 2], 0, atol=1e-6)
     assert np.allclose(np.abs(part.disc_normals(gaussians)[:, 2]), 1, atol=1e-5)
+
+
+def test_a_slanted_surface_is_seen_where_the_line_of_sight_meets_it() -> None:
+    """A regression: the nearest of a pixel's splats is the one drawn, and its middle lay 0.03 before the surface."""
+    fine, coarse = wall(128).camera, wall(32).camera
+    normal = np.array([np.sin(1.1), 0.0, np.cos(1.1)])
+    sight = fine.unproject(fine.pixel_grid(), 1.0) - fine.position
+    depth = (-(fine.position @ normal) / (sight @ normal)).astype(np.float32)
+    flat = np.tile(normal.astype(np.float32), (128, 128, 1))
+    gaussians = reconstruct.view_discs(View(fine, np.zeros((128, 128, 3), np.float32), depth, flat))
+    seen = part.look(gaussians, coarse, 32)
+    sight = coarse.unproject(coarse.pixel_grid(), 1.0) - coarse.position
+    truth = -(coarse.position @ normal) / (sight @ normal)
+    assert np.allclose(seen.depth[:, :20], truth[:, :20], atol=1e-3)
+
+
+def test_a_plane_seen_from_its_edge_keeps_its_points_depth() -> None:
+    camera = wall().camera
+    point = np.array([0.1, 0.0, 0.0])
+    depth = part.plane_depth(camera, np.array([16.0, 16.0]), point, np.array([1.0, 0.0, 0.0]))
+    assert depth == pytest.approx(np.linalg.norm(camera.position))
+
+
+def test_a_click_on_a_border_asks_its_decided_neighbours() -> None:
+    code = torch.zeros(1, PartNet.CODE, 128, 128)
+    code[:, 0, :, 64:] = 2.0
+    code[:, 0, :, 63] = 0.7  # at the border, the network is between the two
+    spread = torch.zeros(1, 128, 128)
+    spread[:, :, 63] = 1.65
+    small = torch.zeros(1, 3, 64, 64)
+    out = PartOutput(code, spread, small[:, 0], small[:, 0], small, small)
+    blank = np.zeros((128, 128, 3))
+    seen = part.Seen(blank[..., 0], blank, blank, np.zeros((128, 128), np.int32))
+    parts = part.Parts(out, seen, blank, blank, blank, np.ones((128, 128), bool))
+    click = np.array([63.5, 40.5])
+    assert part_logits(out, torch.from_numpy(click)[None, None])[0, 0, 40, 100] > 0  # alone, it would take all
+    logits = part.clicked_logits(parts, click)
+    assert logits[40, 20] > 0 and logits[40, 100] < 0
 
 
 def test_guessed_points_before_the_image_are_carved() -> None:
