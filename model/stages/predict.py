@@ -140,29 +140,53 @@ def move_and_fill(
     moved = gaussians.moved(motion.T, part)
     body, before, after = gaussians.positions[~part], gaussians.positions[part], moved.positions[part]
     opening = opens(body, before, after)
-    cameras = view_cameras(state.crop, SIDE)
-    was = np.stack([part_view(gaussians, part, c) for c in cameras])
-    normals = disc_normals(moved)
-    radii = np.sort(moved.scales, axis=1)[:, 1]
-    maps, _ = reproject(moved.positions, normals, moved.colours, radii, cameras, was)
     swept = np.concatenate([before, after]) if opening else after
-    front, back = maps[:, 3] > 0.5, maps[:, 8] > 0.5
-    empty = ~front & (back | opening) & np.stack([sweep(swept, c) for c in cameras])
+    cameras = view_cameras(state.crop, SIDE)
+    maps = known_after(gaussians, moved, part, cameras)
+    empty = unseen(maps, swept, opening, cameras)
     if not empty.any():
         return moved
-    filled = []
     upright = rigid.upright_axes(disc_normals(gaussians.select(~part)))
     boxes = [rigid.extent(places, upright) for places in ((swept, body) if opening else (swept,)) if len(places)]
-    for k, view in enumerate(complete(maps, cameras, completion)):
-        guess = view.depth - np.linalg.norm(view.camera.position)
-        keep = empty[k] & (~back[k] | (guess < maps[k, 9] - BEFORE)) & (view.depth > 0)
-        points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
-        keep[keep] = in_boxes(points @ upright, boxes)
-        filled.append(view_discs(view, FILL, keep))
-    guesses = concatenate(filled)
+    guesses = fill(maps, empty, cameras, completion, upright, boxes)
     if drawer.slides_out(motion):
         guesses = with_drawer(state, gaussians, part, motion, guesses)
     return concatenate([moved, guesses])
+
+
+def known_after(gaussians: Gaussians, moved: Gaussians, part: np.ndarray, cameras: tuple[Camera, ...]) -> np.ndarray:
+    """Draw what is known after a move as the completion network wants it, (V, 13, S, S)."""
+    was = np.stack([part_view(gaussians, part, c) for c in cameras])
+    radii = np.sort(moved.scales, axis=1)[:, 1]
+    return reproject(moved.positions, disc_normals(moved), moved.colours, radii, cameras, was)[0]
+
+
+def unseen(maps: np.ndarray, swept: np.ndarray, opening: bool, cameras: tuple[Camera, ...]) -> np.ndarray:
+    """Say which pixels a part's places (N, 3) may have left without a surface, (V, S, S) bool.
+
+    Where it does not open, those alone through which backs of surfaces show.
+    """
+    front, back = maps[:, 3] > 0.5, maps[:, 8] > 0.5
+    return np.asarray(~front & (back | opening) & np.stack([sweep(swept, c) for c in cameras]))
+
+
+def fill(
+    maps: np.ndarray,  # (V, 13, S, S)
+    empty: np.ndarray,  # (V, S, S) bool
+    cameras: tuple[Camera, ...],
+    completion: Completion,
+    upright: np.ndarray,  # (3, 3)
+    boxes: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> Gaussians:
+    """Guess the surfaces at empty pixels; keep what lies before the backs that show there, and in the boxes."""
+    filled = []
+    for k, view in enumerate(complete(maps, cameras, completion)):
+        guess = view.depth - np.linalg.norm(view.camera.position)
+        keep = empty[k] & ((maps[k, 8] <= 0.5) | (guess < maps[k, 9] - BEFORE)) & (view.depth > 0)
+        points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
+        keep[keep] = in_boxes(points @ upright, boxes)
+        filled.append(view_discs(view, FILL, keep))
+    return concatenate(filled)
 
 
 def with_drawer(
