@@ -22,7 +22,7 @@ from model.stages.reproject import reproject
 from model.stages.rigid import box_axes, extent, likely_joints, upright_axes, within
 from model.stages.state import Part, State
 
-SAME = 0.01  # world units: a Gaussian this little behind what the input view shows is what it shows
+SAME = 0.03  # world units: a Gaussian at most this far behind what the input view shows is part of what it shows
 STEEP = 0.1  # cosine below which a plane is seen almost from its edge
 NEAR = 0.06  # world units: how far a plane is followed from its point
 BESIDE = 2  # px of SIZE: how far beside a click its part is asked for too
@@ -30,7 +30,7 @@ LIKELY = 1.0  # logit above which a pixel there counts as the same part
 DECIDED = 2.0  # how much a pixel's mean logit counts against its neighbours'
 SURE = 0.0  # logit above which a pixel belongs to the part
 THIN, THICKEST = 0.025, 0.15  # world units: how thick a part behind its front is taken to be, and is at most
-MARGIN = (0.015, 0.006)  # world units: room beside a part's front, and before and behind it
+MARGIN = (0.015, 0.015)  # world units: room beside a part's front, and before and behind it
 FREE = 0.03  # the same beside a part whose back is seen: nothing else is near
 
 
