@@ -137,10 +137,11 @@ def clicked_logits(parts: Parts, click: np.ndarray) -> np.ndarray:
     more decided they are, the more they count; gains 1 point of IoU.
     """
     x, y = click.astype(int)
-    own = part_logits(parts.out, torch.tensor([[[x, y]]]))[0, 0]
     rows, cols = slice(max(0, y - BESIDE), y + BESIDE + 1), slice(max(0, x - BESIDE), x + BESIDE + 1)
-    near = (own[rows, cols].numpy() > LIKELY) & parts.there[rows, cols]
-    asked = np.concatenate([[(x, y)], np.argwhere(near)[:, ::-1] + (cols.start, rows.start)])
+    own = part_logits(parts.out, torch.tensor([[[x, y]]]), (rows, cols))[0, 0].numpy()
+    near = (own > LIKELY) & parts.there[rows, cols]
+    near[y - rows.start, x - cols.start] = True
+    asked = np.argwhere(near)[:, ::-1] + (cols.start, rows.start)
     logits = part_logits(parts.out, torch.from_numpy(asked)[None])[0].numpy()
     decided = np.abs(logits[:, parts.there]).mean(1)
     weights = np.exp(DECIDED * (decided - decided.max()))
