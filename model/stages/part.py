@@ -44,16 +44,20 @@ class Seen(NamedTuple):
 
 
 def look(gaussians: Gaussians, crop: Camera, size: int = SIZE) -> Seen:
-    """Draw the Gaussians as surface points into the input view."""
-    normals = facing_normals(gaussians, crop)
-    radii = gaussians.scales.max(1)
-    maps, owner = reproject(gaussians.positions, normals, gaussians.colours, radii, (crop.resized(size, size),))
-    there = maps[0, 3] > 0.5
-    normal = maps[0, 5:8].transpose(1, 2, 0) @ crop.T_world_camera[:3, :3].T
+    """See the Gaussians' surface in the input view, at size pixels."""
     camera = crop.resized(size, size)
+    maps, owner = draw(gaussians, camera)
+    normal = maps[5:8].transpose(1, 2, 0) @ crop.T_world_camera[:3, :3].T
     # the nearest of the Gaussians that touch a pixel is drawn there: its middle lies nearer than the surface does
-    depth = plane_depth(camera, camera.pixel_grid(), gaussians.positions[np.maximum(owner[0], 0)], normal)
-    return Seen(np.where(there, depth, 0).astype(np.float32), normal, maps[0, :3].transpose(1, 2, 0), owner[0])
+    depth = plane_depth(camera, camera.pixel_grid(), gaussians.positions[np.maximum(owner, 0)], normal)
+    return Seen(np.where(maps[3] > 0.5, depth, 0).astype(np.float32), normal, maps[:3].transpose(1, 2, 0), owner)
+
+
+def draw(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the Gaussians as surface points into a square view: (13, S, S) maps and the (S, S) Gaussian seen, or -1."""
+    normals = facing_normals(gaussians, camera)
+    maps, owner = reproject(gaussians.positions, normals, gaussians.colours, gaussians.scales.max(1), (camera,))
+    return maps[0], owner[0]
 
 
 def plane_depth(camera: Camera, pixels: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:

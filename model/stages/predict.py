@@ -18,7 +18,7 @@ from model.progress import Progress, silent
 from model.stages import drawer, rigid
 from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
-from model.stages.part import Parts, disc_normals, facing_normals, find_part, look, plane_depth, read_parts
+from model.stages.part import Parts, disc_normals, draw, facing_normals, find_part, look, plane_depth, read_parts
 from model.stages.reconstruct import view_discs
 from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
@@ -121,8 +121,9 @@ def surface_at(state: State, part: Part, pixel: tuple[float, float]) -> np.ndarr
     pixels, depth = state.camera.project(surface.positions)
     beside = np.hypot(pixels[:, 0] - pixel[0], pixels[:, 1] - pixel[1])
     k = int(np.argmin(np.where(beside < beside.min() + 2, depth, np.inf)))
-    at, normal = surface.positions[k], facing_normals(surface, state.camera)[k]
-    return state.camera.unproject(np.array(pixel), plane_depth(state.camera, np.array(pixel), at, normal))
+    at, start = surface.select(np.array([k])), np.array(pixel)
+    depth = plane_depth(state.camera, start, at.positions[0], facing_normals(at, state.camera)[0])
+    return state.camera.unproject(start, depth)
 
 
 def move_and_fill(
@@ -197,7 +198,7 @@ def with_drawer(
     guesses: Gaussians,
 ) -> Gaussians:
     """Put a drawer's box in the place of the guesses at it, where the part is a shut drawer's front."""
-    seen = np.unique(look(gaussians, state.crop, SHARP).owner)
+    seen = np.unique(draw(gaussians, state.crop.resized(SHARP, SHARP))[1])
     box = drawer.behind(gaussians.select(seen[(seen >= 0) & part[seen]]), motion)
     if box is None:
         return guesses
@@ -221,7 +222,7 @@ def in_boxes(points: np.ndarray, boxes: Sequence[tuple[np.ndarray, np.ndarray]])
 
 def part_view(gaussians: Gaussians, part: np.ndarray, camera: Camera) -> np.ndarray:
     """Say where a camera sees the part, (S, S) float32."""
-    owner = look(gaussians, camera, camera.width).owner
+    owner = draw(gaussians, camera)[1]
     return ((owner >= 0) & part[np.maximum(owner, 0)]).astype(np.float32)
 
 
