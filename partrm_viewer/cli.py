@@ -55,7 +55,8 @@ example:
 
 TRAIN = """\
 Train the networks that the app ships, on procedural objects made on the fly. Needs no data and no GPU.
-Stop it at any time; --resume goes on where it stopped, with the same schedule.
+Stop it at any time; --resume goes on where it stopped, with the same schedule. Surface comes first: the other two
+learn on surfaces as it estimates them.
 
 examples:
   %(prog)s --preset embedded --stage surface --samples 1000000 --out runs/embedded

@@ -124,10 +124,14 @@ def sharp_upsample(depth: np.ndarray, there: np.ndarray, size: int) -> np.ndarra
 def other_sides(first: View, completion: Completion) -> tuple[View, ...]:
     """Imagine the three views that the image does not show."""
     cameras = view_cameras(first.camera, SIDE)
+    return complete(seen_in_views(first, cameras), cameras, completion)[1:]
+
+
+def seen_in_views(first: View, cameras: tuple[Camera, ...]) -> np.ndarray:
+    """Draw the surface that one view shows into others as the completion network wants it, (V, 13, S, S)."""
     there = first.depth > 0
     points, radii = surface_points(first.camera, first.depth, there)
-    maps, _ = reproject(points, first.normal[there], first.rgb[there], radii, cameras)
-    return complete(maps, cameras, completion)[1:]
+    return reproject(points, first.normal[there], first.rgb[there], radii, cameras)[0]
 
 
 def complete(maps: np.ndarray, cameras: tuple[Camera, ...], completion: Completion) -> tuple[View, ...]:

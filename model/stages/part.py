@@ -47,10 +47,9 @@ def look(gaussians: Gaussians, crop: Camera, size: int = SIZE) -> Seen:
     """See the Gaussians' surface in the input view, at size pixels."""
     camera = crop.resized(size, size)
     maps, owner = draw(gaussians, camera)
+    depth = np.where(maps[3] > 0.5, maps[4] + np.float32(np.linalg.norm(crop.position)), 0)
     normal = maps[5:8].transpose(1, 2, 0) @ crop.T_world_camera[:3, :3].T
-    # the nearest of the Gaussians that touch a pixel is drawn there: its middle lies nearer than the surface does
-    depth = plane_depth(camera, camera.pixel_grid(), gaussians.positions[np.maximum(owner, 0)], normal)
-    return Seen(np.where(maps[3] > 0.5, depth, 0).astype(np.float32), normal, maps[:3].transpose(1, 2, 0), owner)
+    return Seen(depth, normal, maps[:3].transpose(1, 2, 0), owner)
 
 
 def draw(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

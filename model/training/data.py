@@ -5,19 +5,23 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.camera import Camera
 from model.network.blocks import unit
-from model.network.embedded import SIDE, SIZE, ray_grid
+from model.network.embedded import SIDE, SIZE, Surface, ray_grid
 from model.partdrag4d.procedural import make_scene
 from model.partdrag4d.scene import Buffers, Scene
 from model.partdrag4d.tracer import trace
 from model.stages.frame import HALF_FRAME, view_cameras
+from model.stages.multiview import FINE, seen_in_views, seen_surface
 from model.stages.reproject import reproject, surface_points
+from model.stages.state import View
 
 Example = dict[str, np.ndarray]
 Batch = dict[str, Tensor]
@@ -92,10 +96,11 @@ def part_example(seed: int) -> Example | None:
     }
 
 
-def completion_example(seed: int) -> Example | None:
+def completion_example(seed: int, surface: Surface | None = None) -> Example | None:
     """Make what Completion learns from: known points drawn into four views, and what is really there.
 
-    Every other example shows one image's surface; the rest, four views of a state whose part has moved to another.
+    Every other example shows one image's surface, as `surface` estimates it where one is given; the rest, four views
+    of a state whose part has moved to another.
     """
     scene = make_scene(seed)
     cameras = view_cameras(scene.camera0, SIDE)
@@ -107,9 +112,10 @@ def completion_example(seed: int) -> Example | None:
         known, uncovered = moved_points(scene, source, a, b)
         maps, _ = reproject(*known, cameras, uncovered)
     else:
+        first = estimated_view(scene, a, surface) if surface else true_view(scene, a)
+        maps = seen_in_views(first, view_cameras(first.camera, SIDE))
+        cameras = tuple(in_the_truth(c, first.camera, scene.camera0) for c in view_cameras(first.camera, SIDE))
         target = trace(scene, a, cameras, SIDE)
-        big = (scene.camera0.resized(SIZE, SIZE),)
-        maps, _ = reproject(*lift(trace(scene, a, big, SIZE), big), cameras)
     rotations = np.stack([c.T_world_camera[:3, :3] for c in cameras])
     d = np.linalg.norm(scene.camera0.position)
     there = target.depth > 0
@@ -120,6 +126,26 @@ def completion_example(seed: int) -> Example | None:
         "normal": np.einsum("vhwi,vij->vjhw", target.normal, rotations).astype(np.float32),
         "rgb": target.rgb.transpose(0, 3, 1, 2),
     }
+
+
+def true_view(scene: Scene, amount: float) -> View:
+    """Trace the input view's surface."""
+    camera = scene.camera0.resized(FINE, FINE)
+    seen = trace(scene, amount, (camera,), FINE)
+    return View(camera, seen.rgb[0], seen.depth[0], seen.normal[0])
+
+
+def estimated_view(scene: Scene, amount: float, surface: Surface) -> View:
+    """Estimate the input view's surface from its picture, as the app does: Completion meets no other."""
+    seen = trace(scene, amount, (scene.camera0.resized(FINE, FINE),), FINE)
+    picture = np.clip(seen.rgb[0] + 1 - seen.alpha[0][..., None], 0, 1) * 255
+    window = (0.0, 0.0, float(FINE))
+    return seen_surface(picture.astype(np.uint8), seen.alpha[0] > 0.5, window, surface, scene.camera0.fov_y_deg)
+
+
+def in_the_truth(camera: Camera, estimated: Camera, true: Camera) -> Camera:
+    """Put a camera where it stands relative to the estimated input camera, in the true one's world."""
+    return replace(camera, T_world_camera=true.T_world_camera @ estimated.T_camera_world @ camera.T_world_camera)
 
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # points, normals, rgb (N, 3), radii (N,)
@@ -148,14 +174,15 @@ def moved_points(scene: Scene, source: Buffers, a: float, b: float) -> tuple[Poi
     return (points, normals, rgb, radii), (source.link == scene.moving).astype(np.float32)
 
 
-EXAMPLES: dict[str, Callable[[int], Example | None]] = {
+Maker = Callable[[int], Example | None]  # of a seed
+EXAMPLES: dict[str, Maker] = {
     "surface": surface_example,
     "part": part_example,
     "completion": completion_example,
 }
 
 
-def batches(stage: str, batch: int, first: int, rank: int = 0, ranks: int = 1, ahead: int = 4) -> Iterator[Batch]:
+def batches(make: Maker, batch: int, first: int, rank: int = 0, ranks: int = 1, ahead: int = 4) -> Iterator[Batch]:
     """Yield batches for ever; a thread stays a few ahead.
 
     Seeds count up from `first` (samples already seen); each of several processes takes its own.
@@ -169,7 +196,7 @@ def batches(stage: str, batch: int, first: int, rank: int = 0, ranks: int = 1, a
             while not stop.is_set():
                 found: list[Example] = []
                 while len(found) < batch:
-                    example = EXAMPLES[stage](seed)
+                    example = make(seed)
                     seed += ranks
                     if example is not None:
                         found.append(example)

@@ -10,6 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model import weights
+from model.errors import WeightsError
 from model.network.embedded import (
     SIZE,
     Completion,
@@ -32,7 +34,7 @@ from model.network.embedded import (
     elevation_matrix,
     part_logits,
 )
-from model.training.data import Batch, batches, vary_colours, world_maps
+from model.training.data import EXAMPLES, Batch, Maker, batches, completion_example, vary_colours, world_maps
 from model.training.muon import Muon
 from model.training.pictures import sheet
 
@@ -133,7 +135,23 @@ def loss_of(stage: str, out: Path) -> Loss:
     """Return what a stage learns by; PartNet's looks at surfaces as OUT/surface.pt estimates them."""
     if stage == "surface":
         return surface_loss
-    return completion_loss if stage == "completion" else part_loss(load_ema("surface", out))
+    return completion_loss if stage == "completion" else part_loss(trained_surface(out))
+
+
+def maker_of(stage: str, out: Path) -> Maker:
+    """Return what makes a stage's examples; Completion's show surfaces as OUT/surface.pt estimates them."""
+    if stage != "completion":
+        return EXAMPLES[stage]
+    return partial(completion_example, surface=trained_surface(out))
+
+
+def trained_surface(out: Path) -> Surface:
+    """Load OUT's Surface, which the other two stages learn to live with; raises WeightsError where there is none."""
+    if not (out / "surface.pt").exists():
+        raise WeightsError(f"{out} holds no surface.pt.", "Train the stage surface there first: this one builds on it.")
+    net = load_ema("surface", out)
+    assert isinstance(net, Surface)
+    return net
 
 
 def step_length(seen: int, samples: int) -> float:
@@ -190,7 +208,7 @@ def run(
     generator = torch.Generator().manual_seed(seed + seen + rank)
     start = saved_at = time.monotonic()
     mean: dict[str, float] = {}
-    for data in batches(stage, batch, seen, rank, ranks):
+    for data in batches(maker_of(stage, out), batch, seen, rank, ranks):
         factor = step_length(seen, samples)
         for optimiser, lr in ((muon, 0.006), (adam, 1e-3)):
             for group in optimiser.param_groups:

@@ -66,6 +66,24 @@ def test_reprojection_into_the_same_view_is_the_view() -> None:
     assert np.allclose(maps[0, 5:8, 4, 4], (0, 0, 1), atol=1e-6)
 
 
+def test_a_slanted_surface_is_as_deep_in_another_view_as_it_is() -> None:
+    """The middle of the nearest disc that reaches into a pixel lies before what the pixel's line of sight meets."""
+    camera, other = (Camera.orbit(a, 20, 2.0, 35, 64, 64) for a in (0, 50))
+    normal = np.array([0.0, 0.0, 1.0])  # the plane through the world's origin
+    depths = []
+    for c in (camera, other):
+        sight = c.unproject(c.pixel_grid(), 1.0) - c.position
+        depths.append(-c.position[2] / sight[..., 2])
+    here = np.abs(camera.unproject(camera.pixel_grid(), depths[0])[..., :2]).max(-1) < 0.4
+    points, radii = reproject.surface_points(camera, depths[0], here)
+    normals = np.tile(normal, (len(points), 1))
+    maps, _ = reproject.reproject(points, normals, np.ones_like(points), radii, (other,))
+    known = maps[0, 3] > 0.5
+    there = np.abs(other.unproject(other.pixel_grid(), depths[1])[..., :2]).max(-1) < 0.4
+    assert (known != there).mean() < 0.01
+    assert np.allclose((maps[0, 4] + 2.0)[known], depths[1][known], atol=1e-4)
+
+
 def test_reprojection_tells_backs_from_fronts() -> None:
     view = wall()
     behind = Camera.orbit(180, 0, float(np.linalg.norm(view.camera.position)), 35, 32, 32)

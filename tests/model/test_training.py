@@ -11,7 +11,8 @@ import torch
 from safetensors import safe_open
 
 from model import weights
-from model.network.embedded import SIDE, SIZE, PartNet, SurfaceOutput
+from model.errors import WeightsError
+from model.network.embedded import SIDE, SIZE, PartNet, Surface, SurfaceOutput
 from model.partdrag4d.procedural import make_scene
 from model.stages.pipeline import load_network
 from model.training import data, embedded
@@ -128,6 +129,25 @@ def test_completion_examples_know_the_first_view_and_not_all_of_the_others() -> 
         np.testing.assert_allclose(np.linalg.norm(example["normal"], axis=1)[there], 1, atol=1e-3)
 
 
+@pytest.mark.parametrize("wrong_by", [0.0, 0.1])
+def test_completion_examples_show_the_image_as_surface_estimates_it(wrong_by: float) -> None:
+    """Known points lie on the true surfaces however wrong the elevation: the truth is seen from where they are."""
+    scene = make_scene(0)
+    truth = data.view0(scene, scene.amounts[scene.source])
+    truth["normal"][2, ~truth["there"]] = 1
+
+    class Wrong(Surface):
+        def forward(self, rgb: torch.Tensor, alpha: torch.Tensor, tan_half_fov: torch.Tensor) -> SurfaceOutput:
+            depth, normal = (torch.from_numpy(truth[k])[None] for k in ("depth", "normal"))
+            return SurfaceOutput(depth, normal, torch.tensor([truth["elevation"] + wrong_by]))
+
+    example = data.completion_example(0, Wrong())
+    assert example is not None
+    both = (example["known"][:, 3] > 0.5) & example["there"]
+    assert both[0].sum() > 0.95 * example["there"][0].sum() and both[1:].any()
+    assert np.median(np.abs(example["known"][:, 4] - example["depth"])[both]) < 0.005
+
+
 def test_collate_stacks_numbers_and_pictures() -> None:
     one: data.Example = {"a": np.zeros((3, 2), np.float32), "b": np.array(4, np.float32), "c": np.array([True])}
     batch = data.collate([one, one | {"b": np.array(5, np.float32)}])
@@ -136,7 +156,7 @@ def test_collate_stacks_numbers_and_pictures() -> None:
 
 
 def test_batches_are_the_same_again_and_stop_their_thread() -> None:
-    makers = [data.batches("surface", 2, 0) for _ in range(2)]
+    makers = [data.batches(data.surface_example, 2, 0) for _ in range(2)]
     first, second = (next(m) for m in makers)
     assert torch.equal(first["rgb"], second["rgb"])
     for maker in makers:
@@ -144,24 +164,22 @@ def test_batches_are_the_same_again_and_stop_their_thread() -> None:
     assert not any(t.name == "data" for t in threading.enumerate())
 
 
-def test_processes_share_the_seeds_without_meeting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(data.EXAMPLES, "seeds", lambda seed: {"seed": np.int64(seed)})
+def test_processes_share_the_seeds_without_meeting() -> None:
     taken = []
     for rank in range(2):
-        maker = data.batches("seeds", 3, 6, rank, 2)
+        maker = data.batches(lambda seed: {"seed": np.array(seed)}, 3, 6, rank, 2)
         taken.append(torch.cat([next(maker)["seed"], next(maker)["seed"]]).tolist())
         maker.close()  # type: ignore[attr-defined]
     assert taken[0] == [data.FIRST_SEED + 24 + 2 * k for k in range(6)]
     assert taken[1] == [s + 1 for s in taken[0]]
 
 
-def test_a_failing_example_stops_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_example_stops_the_loop() -> None:
     def fail(seed: int) -> data.Example:
         raise ValueError(f"seed {seed}")
 
-    monkeypatch.setitem(data.EXAMPLES, "broken", fail)
     with pytest.raises(ValueError, match="seed 1000000"):
-        next(data.batches("broken", 2, 0))
+        next(data.batches(fail, 2, 0))
 
 
 def test_varied_colours_stay_colours_and_the_ground_stays_black() -> None:
@@ -211,6 +229,12 @@ def test_run_leaves_a_checkpoint_a_log_and_weights(
     network = load_network(embedded.NETWORKS[stage], stage, CPU)
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(tensor, saved["ema"][name].half().float())
+
+
+@pytest.mark.parametrize("stage", ["part", "completion"])
+def test_stages_that_build_on_surface_ask_for_it(stage: str, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="surface"):
+        embedded.run(stage, 2, tmp_path, batch=2)
 
 
 def test_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
