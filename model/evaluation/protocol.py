@@ -18,7 +18,7 @@ from model.evaluation.metrics import changed, iou, psnr, ssim
 from model.gaussians import Gaussians
 from model.partdrag4d.procedural import make_scene, novel_cameras, part_points
 from model.partdrag4d.scene import Buffers, Scene
-from model.partdrag4d.tracer import trace
+from model.partdrag4d.tracer import trace, trace_surfaces
 from model.stages.frame import crop_window, view_cameras
 from model.stages.multiview import FINE
 from model.stages.pipeline import Pipeline
@@ -105,10 +105,8 @@ def on_white(seen: Buffers) -> np.ndarray:
 def true_views(scene: Scene, amount: float, size: int = FINE) -> tuple[View, ...]:
     """Trace the four input views as the reconstruct stage takes them."""
     cameras = view_cameras(scene.camera0, size)
-    smooth = trace(scene, amount, cameras, size, supersample=2)
-    seen = trace(scene, amount, cameras, size)  # its rays go through the pixels' centres
-    straight = np.where(smooth.alpha[..., None] > 0.3, smooth.rgb / np.maximum(smooth.alpha, 0.05)[..., None], seen.rgb)
-    return tuple(View(c, straight[k], seen.depth[k], seen.normal[k]) for k, c in enumerate(cameras))
+    seen = trace_surfaces(scene, amount, cameras, size)
+    return tuple(View(c, seen.rgb[k], seen.depth[k], seen.normal[k]) for k, c in enumerate(cameras))
 
 
 def evaluate(trial: Trial, pipeline: Pipeline, rasterize: Rasterize) -> Result:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
@@ -371,3 +372,14 @@ def trace(scene: Scene, amount: float, cameras: Sequence[Camera], size: int, sup
         scene.fronts, shut, scene.lights, rgb, alpha, depth, normal, link,
     )  # fmt: skip
     return Buffers(rgb, alpha, depth, normal, link)
+
+
+def trace_surfaces(scene: Scene, amount: float, cameras: Sequence[Camera], size: int) -> Buffers:
+    """Draw what splats are made of: surfaces as the rays through the pixels' centres meet them, and mean colours.
+
+    Colours are averaged over what a pixel shows of the object, not mixed with the empty ground's.
+    """
+    smooth = trace(scene, amount, cameras, size, supersample=2)
+    seen = trace(scene, amount, cameras, size)
+    covered = smooth.alpha[..., None]
+    return replace(seen, rgb=np.where(covered > 0.3, smooth.rgb / np.maximum(covered, 0.05), seen.rgb))

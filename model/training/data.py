@@ -17,7 +17,7 @@ from model.network.blocks import unit
 from model.network.embedded import SIDE, SIZE, Surface, ray_grid
 from model.partdrag4d.procedural import make_scene
 from model.partdrag4d.scene import Buffers, Scene
-from model.partdrag4d.tracer import trace
+from model.partdrag4d.tracer import trace, trace_surfaces
 from model.stages.frame import HALF_FRAME, view_cameras
 from model.stages.multiview import FINE, seen_in_views, seen_surface
 from model.stages.reproject import reproject, surface_points
@@ -107,15 +107,15 @@ def completion_example(seed: int, surface: Surface | None = None) -> Example | N
     a, b = scene.amounts[scene.source], scene.amounts[scene.target]
     moved = seed % 4 >= 2  # not the lowest bit: processes share the seeds by it
     if moved:
-        source = trace(scene, a, cameras, SIDE)
-        target = trace(scene, b, cameras, SIDE)
+        source = trace_surfaces(scene, a, cameras, SIDE)
+        target = trace_surfaces(scene, b, cameras, SIDE)
         known, uncovered = moved_points(scene, source, a, b)
         maps, _ = reproject(*known, cameras, uncovered)
     else:
         first = estimated_view(scene, a, surface) if surface else true_view(scene, a)
         maps = seen_in_views(first, view_cameras(first.camera, SIDE))
         cameras = tuple(in_the_truth(c, first.camera, scene.camera0) for c in view_cameras(first.camera, SIDE))
-        target = trace(scene, a, cameras, SIDE)
+        target = trace_surfaces(scene, a, cameras, SIDE)
     rotations = np.stack([c.T_world_camera[:3, :3] for c in cameras])
     d = np.linalg.norm(scene.camera0.position)
     there = target.depth > 0
@@ -131,7 +131,7 @@ def completion_example(seed: int, surface: Surface | None = None) -> Example | N
 def true_view(scene: Scene, amount: float) -> View:
     """Trace the input view's surface."""
     camera = scene.camera0.resized(FINE, FINE)
-    seen = trace(scene, amount, (camera,), FINE)
+    seen = trace_surfaces(scene, amount, (camera,), FINE)
     return View(camera, seen.rgb[0], seen.depth[0], seen.normal[0])
 
 
