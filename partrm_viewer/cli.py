@@ -225,8 +225,12 @@ def _render(options: argparse.Namespace) -> int:
 def _convert(options: argparse.Namespace) -> int:
     from model.formats import files
 
-    files.format_of(options.target)  # an unknown ending is said before a long read
-    lost = files.write(options.target, files.read(options.source))
+    files.writer_of(options.target)  # an unknown ending is said before a long read
+    gaussians = files.read(options.source)
+    lost = files.write(options.target, gaussians)
+    held = len(files.read(options.target))  # what other programs will find there
+    if held != len(gaussians):
+        lost.append(f"{len(gaussians) - held:,} of {len(gaussians):,} Gaussians dropped.")
     for line in lost:
         print(line)
     print(options.target)

@@ -91,7 +91,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
     Returns the paths written, pictures after splats. Raises PartRMError.
     """
     began = time.perf_counter()
-    files.format_of(job.out)  # an unknown ending is said before the work
+    files.writer_of(job.out)  # an unknown ending is said before the work
     clock = Clock()
     with clock.stage("start"):
         import torch

@@ -91,7 +91,10 @@ class Window(QMainWindow):
 
     def open_splat(self) -> None:
         """Ask for a splat file and open it."""
-        self._ask_and_open("Open splat", "Splats (*.ply *.splat);;All files (*)")
+        from model.formats.files import FORMATS
+
+        endings = " ".join(f"*{known.ending}" for known in FORMATS)
+        self._ask_and_open("Open splat", f"Splats ({endings});;All files (*)")
 
     def open_sample(self) -> None:
         """Open the bundled photo."""
@@ -106,11 +109,14 @@ class Window(QMainWindow):
 
     def save_splat(self) -> None:
         """Ask where, and save the shown state."""
+        from model.formats.files import FORMATS
+
         document = self.session.document
         assert document.shown is not None
         stem = document.path.stem if document.path is not None else "state"
         name = f"{stem} {document.shown.name}.ply" if document.shown.predicted else f"{stem}.ply"
-        path = self._ask_where("Save state", name, "3D Gaussian PLY (*.ply);;splat (*.splat)")
+        kinds = ";;".join(f"{known.name} (*{known.ending})" for known in FORMATS if known.write)
+        path = self._ask_where("Save state", name, kinds)
         if path is not None:
             self.bench.save(path)
 

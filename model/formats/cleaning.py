@@ -12,6 +12,7 @@ from model.gaussians import Gaussians
 
 MAX_SPLATS = 20_000_000  # about 5 GB at SH degree 3
 FAR = 1e7  # world units; float32 has no millimetres left there
+BLOCK = 1 << 14  # Gaussians looked at in one go
 BRIGHT = 1e4  # largest believable SH coefficient
 
 log = logging.getLogger(__name__)
@@ -41,17 +42,17 @@ def cleaned(
 
     Raises FormatError where nothing is left.
     """
-    rows = [positions, scales, sh.reshape(len(sh), -1)]
-    limits = [FAR, FAR, BRIGHT]
     good = np.isfinite(opacities) & (scales >= 0).all(axis=1)
-    for row, limit in zip(rows, limits, strict=True):
-        good &= (np.abs(row) <= limit).all(axis=1)  # False for NaN and infinity, too
+    for rows, limit in ((positions, FAR), (scales, FAR), (sh.reshape(len(sh), -1), BRIGHT)):
+        for start in range(0, len(rows), BLOCK):  # a copy of all would double the memory
+            block = slice(start, start + BLOCK)
+            good[block] &= (np.abs(rows[block]) <= limit).all(axis=1)  # False for NaN and infinity, too
     if not good.any():
         raise unreadable(path, "none of its Gaussians has a finite place, size and colour")
     if not good.all():
         log.warning("%s: dropped %d of %d Gaussians (not finite or absurd)", path, int((~good).sum()), len(good))
         positions, rotations, scales, opacities, sh = (a[good] for a in (positions, rotations, scales, opacities, sh))
-    length = np.linalg.norm(rotations.astype(np.float64), axis=1)
+    length = np.sqrt(np.einsum("ni,ni->n", rotations, rotations, dtype=np.float64, casting="same_kind"))
     turned = np.isfinite(length) & (length > 1e-12)
     if not turned.all():
         log.warning("%s: %d Gaussians without a rotation stay unturned", path, int((~turned).sum()))
