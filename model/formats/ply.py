@@ -200,7 +200,7 @@ def _gaussians(path: Path, blocks: Iterator[np.ndarray], vertex: _Element, antia
         ["f_dc_0", "f_dc_1", "f_dc_2", *_rest_names(path, vertex.names)],
     ]
     positions, rotations, scales, logits, sh = _filled(path, blocks, vertex, groups, np.float32)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is dropped later
         np.exp(scales, out=scales)
         opacities = 1 / (1 + np.exp(-logits[:, 0]))
     return cleaned(path, positions, rotations, scales, opacities, sh.reshape(len(sh), -1, 3), antialiased)
