@@ -53,9 +53,10 @@ test: $(VENV)/.test system-app system-test  ## set up what tests need, then lint
 lint: $(VENV)/.test  ## ruff (lint and format) and mypy
 	@$(LINT)
 
-bench: $(VENV)/.app system-app  ## time each stage of the main job on the sample
+bench: $(VENV)/.app system-app  ## time the main job's stages, every renderer and every format
 	@$(PY) main.py predict $(SAMPLE).json -o out/bench.ply --input-view out/bench.png --report out/bench.json
-	cat out/bench.json
+	cat out/bench.json; echo
+	env -u DISPLAY -u WAYLAND_DISPLAY $(PY) -m partrm_viewer.bench
 
 clean:  ## remove .venv, out/ and every cache
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -33,7 +33,8 @@ def some(n: int, k: int) -> Gaussians:
         rng.uniform(0.01, 0.99, n),
         0.3 * rng.standard_normal((n, k, 3)),
     ]
-    return Gaussians(*(np.asarray(a, np.float32) for a in arrays))
+    positions, rotations, scales, opacities, sh = (np.asarray(a, np.float32) for a in arrays)
+    return Gaussians(positions, rotations, scales, opacities, sh)
 
 
 def written(folder: Path, ending: str, k: int) -> bytes:
