@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 
 from model.camera import Camera
@@ -18,8 +15,13 @@ from model.errors import FormatError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
 from renderer.base import Renderer
+from renderer.film import Film, png, replacing, write_film
 
 WHITE = (1.0, 1.0, 1.0)
+TILE = 4096  # px; larger pictures are drawn in parts, which every OpenGL takes and which bound the memory
+LAP = TILE // 8  # px that a part is drawn beyond what is kept of it
+
+Size = int | tuple[int, int]  # a side, or width and height, in px
 
 
 def still(
@@ -29,12 +31,33 @@ def still(
     size: tuple[int, int] | None = None,
     background: Sequence[float] | None = WHITE,
 ) -> np.ndarray:
-    """Draw one picture at a size (width, height) in px, the camera's own if None.
+    """Draw one picture at a size (width, height) in px, the camera's own if None; there is no largest.
 
     Returns (H, W, 3) uint8 on the background (r, g, b, 0..1), or (H, W, 4) with straight alpha where that is None.
+    Beyond TILE a side it is drawn in parts: the same pixels within one step of rounding, within a few where a camera
+    stands so near that single splats fill a part. Raises RendererError where the computer cannot draw it.
     """
-    frame = renderer.render(gaussians, camera if size is None else framed(camera, *size))
-    return frame.rgba8() if background is None else frame.on(background)
+    view = camera if size is None else framed(camera, *size)
+    picture = np.empty((view.height, view.width, 4 if background is None else 3), np.uint8)
+    for top, y0, y1, bottom in _spans(view.height):
+        for left, x0, x1, right in _spans(view.width):
+            frame = renderer.render(gaussians, view.cropped(left, top, right - left, bottom - top))
+            part = frame.rgba8() if background is None else frame.on(background)
+            picture[y0:y1, x0:x1] = part[y0 - top : y1 - top, x0 - left : x1 - left]
+    return picture
+
+
+def _spans(length: int) -> list[tuple[int, int, int, int]]:
+    """Cut a picture's side into parts: drawn from, kept from, kept until, drawn until, in px.
+
+    Renderers take the slope of a splat far outside the picture as less than it is (see kernels.project_one). The lap,
+    and parts that are all as large as they may be, keep what comes of that out of the picture.
+    """
+    if length <= TILE:
+        return [(0, 0, length, length)]
+    step = TILE - 2 * LAP
+    starts = [(min(max(0, a - LAP), length - TILE), a) for a in range(0, length, step)]
+    return [(start, a, min(a + step, length), start + TILE) for start, a in starts]
 
 
 def framed(camera: Camera, width: int, height: int) -> Camera:
@@ -54,81 +77,126 @@ def turned(camera: Camera, angle_deg: float, target: np.ndarray) -> Camera:
     return replace(camera, T_world_camera=turn @ camera.T_world_camera)
 
 
+def between(cameras: Sequence[Camera], at: float) -> Camera:
+    """Return the camera at 0 (the first) ... K - 1 (the last) of K cameras of one picture size.
+
+    Positions lie on a Catmull-Rom curve (a straight line where there are two), rotations take the shortest way between
+    neighbours (Shoemake 1985), the lens changes linearly.
+    """
+    last = len(cameras) - 1
+    i = int(np.clip(np.floor(at), 0, max(last - 1, 0)))
+    t, a, b = at - i, cameras[i], cameras[min(i + 1, last)]
+    # Beyond the ends the curve goes on as the mirror image of its neighbour.
+    before = cameras[i - 1].position if i > 0 else 2 * a.position - b.position
+    after = cameras[i + 2].position if i + 2 <= last else 2 * b.position - a.position
+    pull_a, pull_b = (b.position - before) / 2, (after - a.position) / 2  # (3,) each, the curve's speeds at a and b
+    hermite = [2 * t**3 - 3 * t**2 + 1, t**3 - 2 * t**2 + t, 3 * t**2 - 2 * t**3, t**3 - t**2]
+    T = np.eye(4)
+    T[:3, 3] = np.array(hermite) @ np.stack([a.position, pull_a, b.position, pull_b])
+    R_a, R_b = a.T_world_camera[:3, :3], b.T_world_camera[:3, :3]
+    turn, _ = cv2.Rodrigues(R_a.T @ R_b)  # (3, 1), axis times angle
+    T[:3, :3] = R_a @ cv2.Rodrigues(t * turn)[0]
+    fx, fy, cx, cy = ((1 - t) * getattr(a, name) + t * getattr(b, name) for name in ("fx", "fy", "cx", "cy"))
+    return Camera(T, fx, fy, cx, cy, a.width, a.height)
+
+
 def turntable(
     renderer: Renderer,
     gaussians: Gaussians,
     camera0: Camera,
     path: Path | str,
     frames: int = 90,
-    size: int | tuple[int, int] = 512,
-    background: Sequence[float] = WHITE,
-    fps: int = 30,
+    size: Size = 512,
+    background: Sequence[float] | None = WHITE,
+    fps: float = 30,
     progress: Progress = silent,
 ) -> Path:
-    """Film one turn around the Gaussians, beginning at camera0, as MP4 (H.264); returns the path.
+    """Film one turn around the Gaussians, beginning at camera0; returns the path.
 
-    Sizes are rounded down to even numbers, which the encoding needs. Raises Cancelled from progress, FormatError where
-    the file cannot be written; neither leaves anything behind nor touches a film that was there.
+    The path's ending chooses the format, see write_film; background None: transparent. Raises Cancelled from progress,
+    FormatError where the film cannot be written; neither leaves anything behind nor touches a film that was there.
     """
     assert frames >= 1
-    width, height = (size, size) if isinstance(size, int) else size
-    camera = framed(camera0, max(2, width // 2 * 2), max(2, height // 2 * 2))
-    target = np.median(gaussians.positions, axis=0).astype(float) if len(gaussians) else np.zeros(3)
-    with replacing(Path(path)) as partial:
-        film = imageio_ffmpeg.write_frames(
-            str(partial),
-            (camera.width, camera.height),
-            fps=fps,
-            codec="libx264",
-            macro_block_size=2,
-            output_params=["-crf", "18", "-movflags", "+faststart"],
-        )
-        try:
-            film.send(None)
-            for k in range(frames):
-                progress(k / frames, f"frame {k + 1} of {frames}")
-                view = turned(camera, 360 * k / frames, target)
-                film.send(np.ascontiguousarray(still(renderer, gaussians, view, background=background)))
-        finally:
-            film.close()
-        progress(1.0, "done")
-    return Path(path)
+    camera, target = _sized(camera0, size), _middle(gaussians)
+    cameras = [turned(camera, 360 * k / frames, target) for k in range(frames)]
+    return _film(renderer, repeat(gaussians), cameras, path, background, fps, progress)
+
+
+def camera_path(
+    renderer: Renderer,
+    gaussians: Gaussians,
+    cameras: Sequence[Camera],
+    path: Path | str,
+    frames: int | None = None,
+    size: Size | None = None,
+    background: Sequence[float] | None = WHITE,
+    fps: float = 30,
+    progress: Progress = silent,
+) -> Path:
+    """Film the Gaussians along a way through key cameras, in as many frames; returns the path.
+
+    frames None: exactly the cameras given, one frame each. size None: the first camera's own. Else as turntable;
+    FormatError also where there is no camera.
+    """
+    assert frames is None or frames >= 1
+    if not cameras:
+        raise FormatError("There is no camera to film from.", "Set at least one camera.")
+    first = _sized(cameras[0], size)
+    keys = [framed(camera, first.width, first.height) for camera in cameras]
+    way = keys if frames is None else [between(keys, at) for at in np.linspace(0, len(keys) - 1, frames)]
+    return _film(renderer, repeat(gaussians), way, path, background, fps, progress)
+
+
+def state_sequence(
+    renderer: Renderer,
+    states: Sequence[Gaussians],
+    camera: Camera,
+    path: Path | str,
+    turn_deg: float = 0.0,
+    size: Size | None = None,
+    background: Sequence[float] | None = WHITE,
+    fps: float = 30,
+    progress: Progress = silent,
+) -> Path:
+    """Film each state in turn, one frame each; returns the path.
+
+    turn_deg: how far the camera is carried around the first state meanwhile (360 comes back with the first frame).
+    size None: the camera's own. Else as turntable; FormatError also where there is no state.
+    """
+    if not states:
+        raise FormatError("There is no state to film.", "Give at least one set of Gaussians.")
+    start, target, count = _sized(camera, size), _middle(states[0]), len(states)
+    cameras = [turned(start, turn_deg * k / count, target) for k in range(count)]
+    return _film(renderer, states, cameras, path, background, fps, progress)
 
 
 def write_png(path: Path | str, image: np.ndarray) -> Path:
-    """Write (H, W, 3 | 4) uint8, RGB(A) with straight alpha, as PNG; returns the path."""
-    code = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    encoded, data = cv2.imencode(".png", cv2.cvtColor(image, code))
-    assert encoded
+    """Write (H, W, 3 | 4) uint8, RGB(A) with straight alpha, as PNG; returns the path. Raises FormatError."""
     with replacing(Path(path)) as partial:
-        partial.write_bytes(data.tobytes())
+        partial.write_bytes(png(image))
     return Path(path)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside path that takes its place at the end, and vanishes on any failure."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        # mkstemp makes files private; a picture should have the rights any new file gets.
-        mask = os.umask(0)
-        os.umask(mask)
-        partial.chmod(0o666 & ~mask)
-        partial.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
+def _film(
+    renderer: Renderer,
+    states: Iterable[Gaussians],
+    cameras: Sequence[Camera],
+    path: Path | str,
+    background: Sequence[float] | None,
+    fps: float,
+    progress: Progress,
+) -> Path:
+    film = Film(len(cameras), (cameras[0].width, cameras[0].height), fps, transparent=background is None)
+    pictures = (still(renderer, g, camera, background=background) for g, camera in zip(states, cameras))
+    return write_film(path, film, pictures, progress)
 
 
-def _unwritable(path: Path, error: OSError) -> FormatError:
-    return FormatError(
-        f"{path} cannot be written ({error.strerror or error}).", "Check the folder, its rights and free space."
-    )
+def _sized(camera: Camera, size: Size | None) -> Camera:
+    if size is None:
+        return camera
+    return framed(camera, size, size) if isinstance(size, int) else framed(camera, *size)
+
+
+def _middle(gaussians: Gaussians) -> np.ndarray:
+    """Return the point to turn around, (3,) world units; a few stray splats do not move it."""
+    return np.median(gaussians.positions, axis=0).astype(float) if len(gaussians) else np.zeros(3)
