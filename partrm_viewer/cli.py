@@ -134,7 +134,12 @@ def parser() -> Parser:
     p.add_argument("--input-view", type=Path, metavar="PNG", help="draw the next state from the input camera, on white")
     p.add_argument("--input-views", type=Path, metavar="DIR", help="draw steps 1/K ... K/K of the drag")
     p.add_argument("--steps", type=_count, default=6, metavar="K", help="steps of --input-views (default: 6)")
-    p.add_argument("--turntable", type=Path, metavar="MP4", help="draw the next state from all around")
+    p.add_argument(
+        "--turntable",
+        type=Path,
+        metavar="FILM",
+        help="draw the next state from all around (.mp4, .gif, .webp; a folder for PNGs)",
+    )
     p.add_argument("--report", type=Path, metavar="JSON", help="write times, memory, splats and the motion")
     p.set_defaults(run=_predict)
 

@@ -20,7 +20,7 @@ from model.formats import files, transforms
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
-from renderer import capture
+from renderer import capture, film
 from renderer.base import Renderer, choose
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
     """
     began = time.perf_counter()
     files.writer_of(job.out)  # an unknown ending is said before the work
+    if job.turntable:
+        film.ending_of(job.turntable)
     clock = Clock()
     with clock.stage("start"):
         import torch
