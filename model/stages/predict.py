@@ -24,7 +24,7 @@ from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
-ROOM = 0.005  # world units: how far outside a box still counts as in it
+ROOM = 0.02  # world units: how far outside a box still counts as in it
 BEFORE = 0.01  # world units by which a guess must lie before the back that is known behind it
 SHARP = 256  # px at which the input view is asked what it sees of a part
 FILL = 0.8  # footprint of what is filled in, pixels of its view: wide enough to leave no seam
