@@ -18,20 +18,19 @@ from model.network.embedded import SIZE, PartNet, PartOutput, part_logits
 from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.part_mask import EDGES, cut_out, enlarge, follow_edges, nearest_object_pixel, under_click
-from model.stages.reproject import reproject
+from model.stages.reproject import DISC, STEEP, reproject
 from model.stages.rigid import box_axes, extent, likely_joints, upright_axes, within
 from model.stages.state import Part, State
 
 SAME = 0.03  # world units: a Gaussian at most this far behind what the input view shows is part of what it shows
-STEEP = 0.1  # cosine below which a plane is seen almost from its edge
 NEAR = 0.06  # world units: how far a plane is followed from its point
 BESIDE = 2  # px of SIZE: how far beside a click its part is asked for too
 LIKELY = 1.0  # logit above which a pixel there counts as the same part
 DECIDED = 2.0  # how much a pixel's mean logit counts against its neighbours'
 SURE = 0.0  # logit above which a pixel belongs to the part
-THIN, THICKEST = 0.025, 0.15  # world units: how thick a part behind its front is taken to be, and is at most
-MARGIN = (0.015, 0.015)  # world units: room beside a part's front, and before and behind it
-FREE = 0.03  # the same beside a part whose back is seen: nothing else is near
+THIN, THICKEST = 0.02, 0.15  # world units: how thick a part behind its front is taken to be, and is at most
+MARGIN = (0.01, 0.015)  # world units: room beside a part's front, and before and behind it
+FREE = 0.015  # the same beside a part whose back is seen: nothing else is near
 
 
 class Seen(NamedTuple):
@@ -55,7 +54,8 @@ def look(gaussians: Gaussians, crop: Camera, size: int = SIZE) -> Seen:
 def draw(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Draw the Gaussians as surface points into a square view: (13, S, S) maps and the (S, S) Gaussian seen, or -1."""
     normals = facing_normals(gaussians, camera)
-    maps, owner = reproject(gaussians.positions, normals, gaussians.colours, gaussians.scales.max(1), (camera,))
+    radii = gaussians.scales.max(1) / DISC  # any further and a plane that is a little askew hides what lies behind it
+    maps, owner = reproject(gaussians.positions, normals, gaussians.colours, radii, (camera,))
     return maps[0], owner[0]
 
 

@@ -19,15 +19,16 @@ from model.stages import drawer, rigid
 from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
 from model.stages.part import Parts, disc_normals, draw, facing_normals, find_part, look, plane_depth, read_parts
-from model.stages.reconstruct import view_discs
+from model.stages.reconstruct import consistent, view_discs
 from model.stages.reproject import reproject
 from model.stages.state import Motion, Part, Prediction, State
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
 ROOM = 0.02  # world units: how far outside a box still counts as in it
-BEFORE = 0.005  # world units by which a guess must lie before the back that is known behind it
+BEFORE = 0.01  # world units by which a guess must lie before the back that is known behind it
 SHARP = 256  # px at which the input view is asked what it sees of a part
-FILL = 0.9  # footprint of what is filled in, pixels of its view: wide enough to leave no seam
+FILL = 0.8  # footprint of what is filled in, pixels of its view: wide enough to leave no seam
+FILL_RIM = 0.6  # the same at outlines: what sticks out there is seen against the ground
 PICTURE = 1024  # px, longest side at which a predicted state is drawn for the image panel
 
 
@@ -179,14 +180,19 @@ def fill(
     upright: np.ndarray,  # (3, 3)
     boxes: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> Gaussians:
-    """Guess the surfaces at empty pixels; keep what lies before the backs that show there, and in the boxes."""
+    """Guess the surfaces at empty pixels.
+
+    Keeps what lies before the backs that show there, in the boxes, and where the other views' guesses agree.
+    """
     filled = []
-    for k, view in enumerate(complete(maps, cameras, completion)):
+    views = complete(maps, cameras, completion)
+    for k, view in enumerate(views):
         guess = view.depth - np.linalg.norm(view.camera.position)
         keep = empty[k] & ((maps[k, 8] <= 0.5) | (guess < maps[k, 9] - BEFORE)) & (view.depth > 0)
         points = view.camera.unproject(view.camera.pixel_grid()[keep], view.depth[keep].astype(np.float64))
-        keep[keep] = in_boxes(points @ upright, boxes)
-        filled.append(view_discs(view, FILL, keep))
+        others = views[:k] + views[k + 1 :]
+        keep[keep] = in_boxes(points @ upright, boxes) & consistent(points, others)
+        filled.append(view_discs(view, FILL, keep, rim_footprint=FILL_RIM))
     return concatenate(filled)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -15,6 +17,7 @@ STEEPEST = 0.5  # discs of surfaces seen at a flatter angle (cosine) are not str
 RIM = 1.0  # the same at outlines
 ALONE = (0.6, 0.25)  # footprint and steepest angle of a view that no other one helps
 NEAR = 0.03  # world units in which two views' surfaces count as one
+THROUGH = 0.05  # world units: a point that lies further before a view's surface would hide it
 CLEAR = 0.4  # the input view shows a surface well if it is inclined by more than this cosine
 
 
@@ -42,13 +45,18 @@ def discs(
 
 
 def view_discs(
-    view: View, footprint: float = FOOTPRINT, keep: np.ndarray | None = None, steepest: float = STEEPEST
+    view: View,
+    footprint: float = FOOTPRINT,
+    keep: np.ndarray | None = None,  # (S, S) bool
+    steepest: float = STEEPEST,
+    rim_footprint: float | None = None,
 ) -> Gaussians:
     """Turn the pixels of one view that show a surface (and are to be kept) into Gaussians."""
     there = view.depth > 0 if keep is None else keep & (view.depth > 0)
     points = view.camera.unproject(view.camera.pixel_grid()[there], view.depth[there].astype(np.float64))
-    radii = footprint * view.depth[there] / view.camera.fx
-    limits = np.where(rim(view.depth)[there], RIM, steepest)
+    at_rim = rim(view.depth)[there]
+    radii = np.where(at_rim, rim_footprint or footprint, footprint) * view.depth[there] / view.camera.fx
+    limits = np.where(at_rim, RIM, steepest)
     return discs(points, view.normal[there].astype(np.float64), view.rgb[there], radii, view.camera.position, limits)
 
 
@@ -57,6 +65,16 @@ def rim(depth: np.ndarray) -> np.ndarray:
     kernel = np.ones((3, 3), np.uint8)
     nearest, farthest = cv2.erode(depth, kernel), cv2.dilate(depth, kernel)
     return (nearest == 0) | (farthest - nearest > 0.1)
+
+
+def consistent(points: np.ndarray, others: Sequence[View]) -> np.ndarray:
+    """Say which guessed points (N, 3) no other view looks past or through, (N,) bool."""
+    kept = np.ones(len(points), bool)
+    for view in others:
+        row, col, depth, inside = view.camera.cells(points)
+        seen = view.depth[row, col]
+        kept &= ~inside | ((seen > 0) & (depth > seen - THROUGH))
+    return kept
 
 
 def reconstruct(views: tuple[View, ...], carve: bool = True) -> Gaussians:

@@ -255,7 +255,7 @@ def test_closing_adds_only_the_outside_of_what_was_seen_from_within(monkeypatch:
     gaussians = state.gaussians.moved(out.transform(0.2), pulled)
 
     def guess(maps: np.ndarray, cameras: tuple[Camera, ...], net: Completion) -> tuple[View, ...]:
-        depths = [np.full((64, 64), np.linalg.norm(c.position) - 0.01, np.float32) for c in cameras]
+        depths = [np.full((64, 64), np.linalg.norm(c.position) - 0.015, np.float32) for c in cameras]
         flat = np.zeros((64, 64, 3), np.float32)
         return tuple(
             View(c, flat, d, flat + np.array([0, 0, 1], np.float32)) for c, d in zip(cameras, depths, strict=True)
