@@ -1,5 +1,7 @@
 """From an image to views, from views to Gaussians, from surfaces to other views."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +84,18 @@ def test_a_slanted_surface_is_as_deep_in_another_view_as_it_is() -> None:
     there = np.abs(other.unproject(other.pixel_grid(), depths[1])[..., :2]).max(-1) < 0.4
     assert (known != there).mean() < 0.01
     assert np.allclose((maps[0, 4] + 2.0)[known], depths[1][known], atol=1e-4)
+
+
+def test_a_guess_that_another_view_looks_past_or_through_is_left_out() -> None:
+    view = wall()
+    depth = view.depth.copy()
+    depth[:, :16] = 0  # the left half is empty there
+    seen = replace(view, depth=depth)
+    middle = float(np.median(view.depth))
+    pixels = np.array([[8.5, 16.5], [24.5, 16.5], [24.5, 16.5], [24.5, 16.5], [400.0, 16.5]])
+    depths = middle + np.array([0, 0, 0.2, -0.2, 0])  # beside it, on it, behind it, before it, out of the picture
+    kept = reconstruct.consistent(view.camera.unproject(pixels, depths), [seen])
+    assert kept.tolist() == [False, True, True, False, True]
 
 
 def test_reprojection_tells_backs_from_fronts() -> None:
