@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 from model.camera import Camera
 from model.formats import files
 from model.gaussians import Gaussians, quaternion_from_matrix
+from partrm_viewer.export import peak_memory_bytes
 from renderer.base import probe
 from renderer.capture import framed, turned
 
@@ -145,12 +145,8 @@ def read_row(path: Path) -> dict[str, float]:
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has had, MB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage counts what the parent had before this program began
-        return next(int(line.split()[1]) / 1e3 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+    """Return the most memory that this process has had, MB; 0 where the system does not tell."""
+    return (peak_memory_bytes() or 0) / 1e6
 
 
 def computer() -> str:

@@ -260,7 +260,9 @@ def peak_memory_bytes() -> int | None:
     """Return the most memory this process ever held; None where the system does not tell (Windows)."""
     if sys.platform == "win32":
         return None
+    if sys.platform == "linux":  # getrusage counts there what the parent held before this program began
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
