@@ -12,7 +12,7 @@ import numpy as np
 
 from model.formats.cleaning import cleaned
 from model.formats.disk import unreadable
-from model.formats.spz import smallest_three
+from model.formats.smallest_three import filled_in
 from model.gaussians import SH_C0, Gaussians
 
 CHUNK = 256  # Gaussians
@@ -50,7 +50,7 @@ def unpacked(
     sh[:, 0] = (rgb - np.float32(0.5)) / np.float32(SH_C0)
     sh[:, 1:] = BYTE_TO_SH.astype(np.float32)[rest]
     others = (_fields(rotation, (20, 10, 0), (10, 10, 10)) - np.float32(0.5)) * np.float32(2**0.5)
-    rotations = smallest_three(rotation >> 30, others)  # wxyz
+    rotations = filled_in(rotation >> 30, others)  # wxyz
     return cleaned(path, positions, rotations, scales, rgba[:, 3], sh, antialiased)
 
 

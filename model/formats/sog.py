@@ -20,11 +20,11 @@ from PIL import Image
 from model.errors import FormatError
 from model.formats.cleaning import check_count, cleaned
 from model.formats.disk import open_file, unreadable, write_atomically
+from model.formats.smallest_three import filled_in, left_out
 from model.gaussians import SH_C0, Gaussians
 
 BROKEN = (BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError, ArithmeticError)
 COEFFICIENTS = (0, 3, 8, 15)  # of SH bands 1, 1-2 and 1-3
-KEPT = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # the components stored, by the one left out
 LEFT_OUT = 252  # + 0..3, in the alpha of a quaternion
 LLOYD = 3  # rounds of k-means; more change little
 MAX_META = 1 << 20  # bytes
@@ -81,12 +81,8 @@ def _decoded(path: Path, archive: ZipFile) -> Gaussians:
 
 def _rotations(pixels: np.ndarray) -> np.ndarray:
     """Decode quaternions (N, 4) float32 wxyz from pixels (N, 4) uint8; zeros where none is named as left out."""
-    largest = np.maximum(pixels[:, 3:], LEFT_OUT) - np.intp(LEFT_OUT)  # (N, 1)
-    three = (pixels[:, :3].astype(np.float32) / 255 - 0.5) * 2**0.5
-    rotations = np.zeros(pixels.shape, np.float32)
-    np.put_along_axis(rotations, KEPT[largest[:, 0]], three, axis=1)
-    fourth = np.sqrt(np.maximum(0, 1 - (three * three).sum(axis=1, keepdims=True)))
-    np.put_along_axis(rotations, largest, fourth, axis=1)
+    largest = np.maximum(pixels[:, 3], LEFT_OUT) - np.intp(LEFT_OUT)  # (N,)
+    rotations = filled_in(largest, (pixels[:, :3].astype(np.float32) / 255 - 0.5) * 2**0.5)
     rotations[pixels[:, 3] < LEFT_OUT] = 0
     return rotations
 
@@ -246,11 +242,9 @@ def _morton(steps: np.ndarray) -> np.ndarray:
 
 def _quaternion_pixels(rotations: np.ndarray) -> np.ndarray:
     """Encode unit quaternions (N, 4) wxyz as the three smaller components and which is left out, (N, 4) uint8."""
-    largest = np.abs(rotations).argmax(axis=1)[:, None]  # (N, 1)
-    towards = np.where(np.take_along_axis(rotations, largest, axis=1) < 0, -1, 1)  # q and -q are one rotation
-    three = np.take_along_axis(rotations * towards, KEPT[largest[:, 0]], axis=1)
+    largest, three = left_out(rotations)
     bytes_ = np.clip(np.round((three / 2**0.5 + 0.5) * 255), 0, 255)
-    return np.concatenate([bytes_, largest + LEFT_OUT], axis=1).astype(np.uint8)
+    return np.concatenate([bytes_, largest[:, None] + LEFT_OUT], axis=1).astype(np.uint8)
 
 
 def _quantised(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

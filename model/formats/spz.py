@@ -23,6 +23,7 @@ import zstandard
 
 from model.formats.cleaning import check_count, cleaned
 from model.formats.disk import open_file, unreadable, write_atomically
+from model.formats.smallest_three import filled_in, left_out
 from model.gaussians import SH_C0, Gaussians
 
 MAGIC = b"NGSP"
@@ -35,7 +36,6 @@ FIXED_LIMIT = (1 << 23) - 1  # largest of 24 bits with a sign
 COLOUR_SCALE = 0.15  # of the first SH coefficient, so that colours somewhat beyond 0..1 have a place
 SCALES = np.exp(np.arange(256) / 16 - 10).astype(np.float32)  # (256,) what a byte of scale means
 COLOURS = ((np.arange(256) / 255 - 0.5) / COLOUR_SCALE).astype(np.float32)  # (256,) what a byte of colour means
-OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])  # (4, 3) the components beside the largest
 
 log = logging.getLogger(__name__)
 
@@ -153,28 +153,16 @@ def _gaussians(path: Path, header: _Header, sections: list[np.ndarray]) -> Gauss
         rotations = _unpacked_rotations(packed.view("<u4"))
     else:
         xyz = packed.reshape(n, 3).astype(np.float32) / 127.5 - 1
-        rotations = smallest_three(np.zeros(n, np.int64), xyz)  # w is the one left out
+        rotations = filled_in(np.zeros(n, np.int64), xyz)  # w is the one left out
     opacities = alphas.astype(np.float32) / 255
     antialiased = bool(header.flags & ANTIALIASED)
     return cleaned(path, positions, rotations, SCALES[scales.reshape(n, 3)], opacities, sh, antialiased)
 
 
-def smallest_three(largest: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Fill in the one component of unit quaternions, (N,) its index, that the other three, (N, 3), leave out.
-
-    Returns (N, 4) float32, components in the order that the index counts.
-    """
-    q = np.empty((len(others), 4), np.float32)
-    rows = np.arange(len(others))
-    q[rows[:, None], OTHERS[largest]] = others
-    q[rows, largest] = np.sqrt(np.maximum(1 - np.einsum("ni,ni->n", others, others), 0))
-    return q
-
-
 def _unpacked_rotations(packed: np.ndarray) -> np.ndarray:  # (N,) uint32 to (N, 4) wxyz
     fields = packed[:, None] >> np.array([20, 10, 0], np.uint32) & 1023  # (N, 3) nine bits of size below a sign
     others = (fields & 511).astype(np.float32) * np.float32(0.5**0.5 / 511)
-    xyzw = smallest_three(packed >> 30, np.where(fields & 512, -others, others))
+    xyzw = filled_in(packed >> 30, np.where(fields & 512, -others, others))
     return np.roll(xyzw, 1, axis=1)
 
 
@@ -240,12 +228,9 @@ def _byte(values: np.ndarray) -> np.ndarray:  # any shape to the same, uint8
 def _packed_rotations(rotations: np.ndarray, version: int) -> np.ndarray:  # (N, 4) wxyz to (N, 3) uint8 or (N,) uint32
     if version == 2:
         return _byte(rotations[:, 1:] * np.where(rotations[:, :1] < 0, -127.5, 127.5) + 127.5)
-    q = np.roll(rotations, -1, axis=1)  # xyzw
-    largest = np.abs(q).argmax(axis=1)
-    sign = np.take_along_axis(q, largest[:, None], axis=1) < 0  # (N, 1)
-    others = np.take_along_axis(q, OTHERS[largest], axis=1)  # (N, 3)
+    largest, others = left_out(np.roll(rotations, -1, axis=1))  # xyzw
     size = (np.abs(others) * np.float32(511 * 2**0.5) + 0.5).astype(np.uint32)
-    fields = np.minimum(size, 511) | ((others < 0) != sign).astype(np.uint32) << 9
+    fields = np.minimum(size, 511) | np.signbit(others).astype(np.uint32) << 9  # -0 keeps its sign, as in the reference
     return (largest << 30 | fields[:, 0] << 20 | fields[:, 1] << 10 | fields[:, 2]).astype("<u4")
 
 
