@@ -18,7 +18,7 @@ from model.network.embedded import SIZE, PartNet, PartOutput, part_logits
 from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.part_mask import EDGES, cut_out, enlarge, follow_edges, nearest_object_pixel, under_click
-from model.stages.reproject import DISC, STEEP, reproject
+from model.stages.reproject import STEEP, reproject
 from model.stages.rigid import box_axes, extent, likely_joints, upright_axes, within
 from model.stages.state import Part, State
 
@@ -54,8 +54,7 @@ def look(gaussians: Gaussians, crop: Camera, size: int = SIZE) -> Seen:
 def draw(gaussians: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Draw the Gaussians as surface points into a square view: (13, S, S) maps and the (S, S) Gaussian seen, or -1."""
     normals = facing_normals(gaussians, camera)
-    radii = gaussians.scales.max(1) / DISC  # any further and a plane that is a little askew hides what lies behind it
-    maps, owner = reproject(gaussians.positions, normals, gaussians.colours, radii, (camera,))
+    maps, owner = reproject(gaussians.positions, normals, gaussians.colours, gaussians.scales.max(1), (camera,))
     return maps[0], owner[0]
 
 

@@ -20,7 +20,7 @@ from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
 from model.stages.part import Parts, disc_normals, draw, facing_normals, find_part, look, plane_depth, read_parts
 from model.stages.reconstruct import consistent, view_discs
-from model.stages.reproject import reproject
+from model.stages.reproject import DISC, reproject
 from model.stages.state import Motion, Part, Prediction, State
 
 Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
@@ -159,7 +159,7 @@ def move_and_fill(
 def known_after(gaussians: Gaussians, moved: Gaussians, part: np.ndarray, cameras: tuple[Camera, ...]) -> np.ndarray:
     """Draw what is known after a move as the completion network wants it, (V, 13, S, S)."""
     was = np.stack([part_view(gaussians, part, c) for c in cameras])
-    radii = np.sort(moved.scales, axis=1)[:, 1]
+    radii = DISC * np.sort(moved.scales, axis=1)[:, 1]  # a standard deviation is half a pixel or so
     return reproject(moved.positions, disc_normals(moved), moved.colours, radii, cameras, was)[0]
 
 

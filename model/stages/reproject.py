@@ -10,7 +10,7 @@ from numba import njit
 from model.camera import Camera
 
 CHANNELS = 13  # front: rgb 3, known 1, depth 1, normal 3 · back: known 1, depth 1 · uncovered 1 · rays 2
-DISC = 1.5  # radius of the disc that a point stands for, in half sides of its pixel: it covers the corners
+DISC = 1.5  # radius of the disc that a pixel's point stands for, in half sides of the pixel: it covers the corners
 FARTHEST = 2.0  # px from its middle that a disc is drawn
 STEEP = 0.1  # cosine below which a plane is seen almost from its edge: its point's depth is as good
 
@@ -44,7 +44,7 @@ def _splat(
         if z < 0.05:
             continue
         u, v = focal * x / z + centre - 0.5, -focal * y / z + centre - 0.5
-        radius = DISC * max(radii[i], 0.5 * z / focal)
+        radius = max(radii[i], DISC * 0.5 * z / focal)
         reach = min(radius * focal / z, FARTHEST)
         nx = R[0, 0] * normals[i, 0] + R[0, 1] * normals[i, 1] + R[0, 2] * normals[i, 2]
         ny = R[1, 0] * normals[i, 0] + R[1, 1] * normals[i, 1] + R[1, 2] * normals[i, 2]
@@ -81,7 +81,7 @@ def reproject(
     points: np.ndarray,  # (N, 3) world
     normals: np.ndarray,  # (N, 3) world, unit
     rgb: np.ndarray,  # (N, 3) 0..1
-    radii: np.ndarray,  # (N,) half the side of the square that a point covers, world units
+    radii: np.ndarray,  # (N,) of the disc that a point stands for, world units; at least a pixel's
     cameras: tuple[Camera, ...],
     uncovered: np.ndarray | None = None,  # (V, S, S) where a part has moved away
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -110,6 +110,6 @@ def surface_points(
     depth: np.ndarray,  # (S, S) along the view axis
     there: np.ndarray,  # (S, S) bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lift the pixels where there is a surface; returns (N, 3) world points and their (N,) half pixel sides."""
+    """Lift the pixels where there is a surface; returns (N, 3) world points and the (N,) radii of their discs."""
     points = camera.unproject(camera.pixel_grid()[there], depth[there].astype(np.float64))
-    return points, 0.5 * depth[there] / camera.fx
+    return points, DISC * 0.5 * depth[there] / camera.fx
