@@ -7,7 +7,7 @@ splats made the same way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,9 +17,9 @@ from model.drag import Drag
 from model.evaluation.metrics import changed, iou, psnr, ssim
 from model.gaussians import Gaussians
 from model.partdrag4d.procedural import make_scene, novel_cameras, part_points
-from model.partdrag4d.scene import Buffers, Scene
+from model.partdrag4d.scene import Scene
 from model.partdrag4d.tracer import trace, trace_surfaces
-from model.stages.frame import crop_window, view_cameras
+from model.stages.frame import carried, crop_window, view_cameras
 from model.stages.multiview import FINE
 from model.stages.pipeline import Pipeline
 from model.stages.reconstruct import reconstruct
@@ -90,16 +90,11 @@ def trial(seed: int) -> Trial | None:
     middle = int(np.argsort(np.linalg.norm(points.end_px - points.start_px, axis=1))[5])
     start, end = points.start_px[middle], points.end_px[middle]
     drag = Drag((float(start[0]), float(start[1])), (float(end[0]), float(end[1])))
-    image = (on_white(before)[0] * 255).round().clip(0, 255).astype(np.uint8)
+    image = (before.on_white[0] * 255).round().clip(0, 255).astype(np.uint8)
     return Trial(
         seed, scene, image, before.alpha[0] > 0.5, before.link[0] == scene.moving, drag,
-        scene.joints[scene.moving - 1], b - a, cameras, on_white(before), on_white(after),
+        scene.joints[scene.moving - 1], b - a, cameras, before.on_white, after.on_white,
     )  # fmt: skip
-
-
-def on_white(seen: Buffers) -> np.ndarray:
-    """Put traced views on white, (V, S, S, 3)."""
-    return np.clip(seen.rgb + 1 - seen.alpha[..., None], 0, 1)
 
 
 def true_views(scene: Scene, amount: float, size: int = FINE) -> tuple[View, ...]:
@@ -141,16 +136,6 @@ def crop_fov(trial: Trial) -> float:
     side = crop_window(trial.mask)[2]
     tan = np.tan(np.deg2rad(trial.cameras[0].fov_y_deg) / 2)
     return float(2 * np.rad2deg(np.arctan(tan * side / PIXELS)))
-
-
-def carried(camera: Camera, true_input: Camera, input_camera: Camera) -> Camera:
-    """Put a camera where it stands relative to the input camera, in the world that was estimated."""
-    T = true_input.T_camera_world @ camera.T_world_camera
-    T[:3, 3] *= np.linalg.norm(input_camera.position) / np.linalg.norm(true_input.position)
-    moved = replace(camera, T_world_camera=input_camera.T_world_camera @ T)
-    if camera is true_input:
-        return replace(moved, fx=input_camera.fx, fy=input_camera.fy, cx=input_camera.cx, cy=input_camera.cy)
-    return moved
 
 
 def _drawn(frame: np.ndarray) -> np.ndarray:

@@ -73,3 +73,8 @@ class Buffers:
     depth: np.ndarray  # (V, S, S) float32, world units along the view axis, 0 = nothing
     normal: np.ndarray  # (V, S, S, 3) float32, unit, world, facing the camera
     link: np.ndarray  # (V, S, S) uint8, OUTSIDE = nothing
+
+    @property
+    def on_white(self) -> np.ndarray:
+        """Return the pictures on white, (V, S, S, 3) float32, 0..1."""
+        return np.clip(self.rgb + 1 - self.alpha[..., None], 0, 1)

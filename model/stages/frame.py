@@ -61,3 +61,16 @@ def view_cameras(crop: Camera, size: int) -> tuple[Camera, ...]:
     e = float(np.arcsin(np.clip(crop.T_world_camera[1, 2], -1, 1)))
     d = float(np.linalg.norm(crop.position))
     return tuple(Camera.orbit(a, np.rad2deg(e), d, crop.fov_y_deg, size, size) for a in AZIMUTHS_DEG)
+
+
+def carried(camera: Camera, source: Camera, target: Camera) -> Camera:
+    """Put a camera where it stands relative to one input camera, in the world that another one looks at.
+
+    The source itself becomes the target, lens and all.
+    """
+    T = source.T_camera_world @ camera.T_world_camera
+    T[:3, 3] *= np.linalg.norm(target.position) / np.linalg.norm(source.position)
+    moved = replace(camera, T_world_camera=target.T_world_camera @ T)
+    if camera is source:
+        return replace(moved, fx=target.fx, fy=target.fy, cx=target.cx, cy=target.cy)
+    return moved

@@ -5,20 +5,18 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.camera import Camera
 from model.network.blocks import unit
 from model.network.embedded import SIDE, SIZE, Surface, ray_grid
 from model.partdrag4d.procedural import make_scene
 from model.partdrag4d.scene import Buffers, Scene
 from model.partdrag4d.tracer import trace, trace_surfaces
-from model.stages.frame import HALF_FRAME, view_cameras
+from model.stages.frame import HALF_FRAME, carried, view_cameras
 from model.stages.multiview import FINE, seen_in_views, seen_surface
 from model.stages.reproject import reproject, surface_points
 from model.stages.state import View
@@ -113,8 +111,9 @@ def completion_example(seed: int, surface: Surface | None = None) -> Example | N
         maps, _ = reproject(*known, cameras, uncovered)
     else:
         first = estimated_view(scene, a, surface) if surface else true_view(scene, a)
-        maps = seen_in_views(first, view_cameras(first.camera, SIDE))
-        cameras = tuple(in_the_truth(c, first.camera, scene.camera0) for c in view_cameras(first.camera, SIDE))
+        estimated = view_cameras(first.camera, SIDE)
+        maps = seen_in_views(first, estimated)
+        cameras = tuple(carried(c, first.camera, scene.camera0) for c in estimated)  # the same places in the truth
         target = trace_surfaces(scene, a, cameras, SIDE)
     rotations = np.stack([c.T_world_camera[:3, :3] for c in cameras])
     d = np.linalg.norm(scene.camera0.position)
@@ -138,14 +137,10 @@ def true_view(scene: Scene, amount: float) -> View:
 def estimated_view(scene: Scene, amount: float, surface: Surface) -> View:
     """Estimate the input view's surface from its picture, as the app does: Completion meets no other."""
     seen = trace(scene, amount, (scene.camera0.resized(FINE, FINE),), FINE)
-    picture = np.clip(seen.rgb[0] + 1 - seen.alpha[0][..., None], 0, 1) * 255
     window = (0.0, 0.0, float(FINE))
-    return seen_surface(picture.astype(np.uint8), seen.alpha[0] > 0.5, window, surface, scene.camera0.fov_y_deg)
-
-
-def in_the_truth(camera: Camera, estimated: Camera, true: Camera) -> Camera:
-    """Put a camera where it stands relative to the estimated input camera, in the true one's world."""
-    return replace(camera, T_world_camera=true.T_world_camera @ estimated.T_camera_world @ camera.T_world_camera)
+    return seen_surface(
+        (seen.on_white[0] * 255).astype(np.uint8), seen.alpha[0] > 0.5, window, surface, scene.camera0.fov_y_deg
+    )
 
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # points, normals, rgb (N, 3), radii (N,)

@@ -10,6 +10,7 @@ from model.camera import Camera
 from model.evaluation import protocol, tables
 from model.evaluation.metrics import changed, iou, psnr, ssim
 from model.evaluation.protocol import Result, Row, Trial
+from model.stages.frame import carried
 from model.stages.predict import surface_picture
 from model.stages.reconstruct import reconstruct
 from model.stages.state import Motion, Prediction, State
@@ -108,7 +109,7 @@ def test_the_drag_is_the_true_motion_of_the_grabbed_point(trial: Trial) -> None:
 
 def test_cameras_stay_where_they_are_when_the_worlds_agree(trial: Trial) -> None:
     for camera in trial.cameras:
-        same = protocol.carried(camera, trial.cameras[0], trial.cameras[0])
+        same = carried(camera, trial.cameras[0], trial.cameras[0])
         np.testing.assert_allclose(same.T_world_camera, camera.T_world_camera, atol=1e-9)
         assert (same.fx, same.fy, same.cx, same.cy) == (camera.fx, camera.fy, camera.cx, camera.cy)
 
@@ -121,14 +122,14 @@ def test_carried_cameras_keep_their_view_in_a_turned_and_larger_world() -> None:
     T = guess.T_world_camera @ np.diag([2, 2, 2, 1]) @ true_input.T_camera_world
     there = points @ T[:3, :3].T + T[:3, 3]
     for camera in (true_input, novel):
-        seen = protocol.carried(camera, true_input, guess).project(there)
+        seen = carried(camera, true_input, guess).project(there)
         np.testing.assert_allclose(seen[0], camera.project(points)[0], atol=1e-9)
 
 
 def test_the_input_camera_takes_the_lens_that_was_estimated() -> None:
     camera = Camera.orbit(0, 20, 2, 40, 64, 64)
     guess = replace(camera, cx=30.0, fx=80.0)
-    moved = protocol.carried(camera, camera, guess)
+    moved = carried(camera, camera, guess)
     assert (moved.fx, moved.cx) == (80.0, 30.0)
 
 
