@@ -244,7 +244,10 @@ def _load(path: Path, uri: str, length: int) -> bytes:
     if not inside:
         hint = "Only files in the folder of the .gltf are opened: put them there, or save it as .glb."
         raise unreadable(path, f"its data lie elsewhere ({uri[:60]!r})", hint)
-    stream, size = open_file(beside)
+    try:
+        stream, size = open_file(beside)
+    except FormatError as error:
+        raise unreadable(path, f"its data ({uri[:60]!r}) cannot be read", error.hint) from error
     with stream:
         return stream.read(min(length, size, MAX_GLB))
 

@@ -11,32 +11,7 @@ from hypothesis import strategies as st
 from model.errors import FormatError
 from model.formats import cleaning, files, ply, splat
 from model.gaussians import SH_C0, Gaussians
-
-SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
-SPLATS = SHARED / "data" / "splats"
-real = pytest.mark.skipif(not SPLATS.is_dir(), reason="no ../shared/data/splats beside the checkout")
-
-
-def some(n: int = 50, k: int = 16, antialiased: bool = False, seed: int = 1) -> Gaussians:
-    rng = np.random.default_rng(seed)
-    q = rng.standard_normal((n, 4))
-    arrays = [
-        rng.standard_normal((n, 3)),
-        q / np.linalg.norm(q, axis=1, keepdims=True),
-        np.exp(rng.standard_normal((n, 3)) - 4),
-        rng.uniform(0.01, 0.99, n),
-        0.5 * rng.standard_normal((n, k, 3)),
-    ]
-    positions, rotations, scales, opacities, sh = (np.asarray(a, np.float32) for a in arrays)
-    return Gaussians(positions, rotations, scales, opacities, sh, antialiased)
-
-
-def assert_equal(a: Gaussians, b: Gaussians, atol: float = 1e-5) -> None:
-    for name in ("positions", "scales", "opacities", "sh"):
-        np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-5, atol=atol, err_msg=name)
-    same_side = np.abs(np.sum(a.rotations * b.rotations, axis=1))  # q and -q are the same rotation
-    np.testing.assert_allclose(same_side, 1, atol=max(atol, 1e-5))
-    assert a.antialiased == b.antialiased
+from tests.model.splat_files import SPLATS, assert_equal, assert_sound, real, refusal, some
 
 
 def ply_text(g: Gaussians, order: str, extra: bool = False, comments: tuple[str, ...] = ()) -> bytes:
@@ -178,13 +153,6 @@ def test_opacity_beyond_the_logit_is_read_as_opaque(tmp_path: Path) -> None:
     np.testing.assert_array_equal(files.read(tmp_path / "a.ply").opacities, [1, 0])
 
 
-def refusal(path: Path) -> FormatError:
-    with pytest.raises(FormatError) as caught:
-        files.read(path)
-    assert path.name in caught.value.title and caught.value.hint
-    return caught.value
-
-
 def test_header_that_claims_too_much_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
     for order in ("", "<"):
         raw = ply_text(some(n=3, k=1), order).replace(b"vertex 3\n", b"vertex 1000000000000\n")
@@ -283,10 +251,7 @@ def test_mutated_files_are_read_or_refused_never_worse(
     except FormatError as error:
         assert error.hint
         return
-    assert len(g) > 0
-    for array in (g.positions, g.rotations, g.scales, g.opacities, g.sh):
-        assert np.isfinite(array).all()
-    np.testing.assert_allclose(np.linalg.norm(g.rotations, axis=1), 1, atol=1e-5)
+    assert_sound(g)
 
 
 @real

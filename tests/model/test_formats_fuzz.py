@@ -15,26 +15,12 @@ import pytest
 
 from model.errors import FormatError
 from model.formats import files, ksplat, spz
-from model.gaussians import Gaussians
+from tests.model.splat_files import assert_sound, some
 
 MUTATIONS = 1000  # of each kind of file
 LONGEST_S = 5.0  # for one file; a machine may be busy
 MOST_KB = 400_000  # by which this process may grow
 EXTREMES = [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\0\0\xc0\x7f", b"\0\0\x80\x7f"]
-
-
-def some(n: int, k: int) -> Gaussians:
-    rng = np.random.default_rng(0)
-    q = rng.standard_normal((n, 4))
-    arrays = [
-        rng.standard_normal((n, 3)),
-        q / np.linalg.norm(q, axis=1, keepdims=True),
-        np.exp(rng.standard_normal((n, 3)) - 4),
-        rng.uniform(0.01, 0.99, n),
-        0.3 * rng.standard_normal((n, k, 3)),
-    ]
-    positions, rotations, scales, opacities, sh = (np.asarray(a, np.float32) for a in arrays)
-    return Gaussians(positions, rotations, scales, opacities, sh)
 
 
 def written(folder: Path, ending: str, k: int) -> bytes:
@@ -158,9 +144,7 @@ def test_damaged_files_are_read_or_refused_never_worse(
             assert error.title and error.hint
             refused += 1
         else:
-            assert len(g) > 0
-            for array in (g.positions, g.rotations, g.scales, g.opacities, g.sh):
-                assert np.isfinite(array).all()
+            assert_sound(g)
         assert time.monotonic() - start < LONGEST_S
     assert refused > 0
     assert grown_kb() - before < MOST_KB

@@ -14,23 +14,7 @@ from hypothesis import strategies as st
 from model.errors import FormatError
 from model.formats import cleaning, ply, splat, spz
 from model.gaussians import SH_C0, Gaussians
-
-SPLATS = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "splats"
-real = pytest.mark.skipif(not SPLATS.is_dir(), reason="no ../shared/data/splats beside the checkout")
-
-
-def some(n: int = 50, k: int = 16, antialiased: bool = False, spread: float = 1.0) -> Gaussians:
-    rng = np.random.default_rng(1)
-    q = rng.standard_normal((n, 4))
-    arrays = [
-        spread * rng.standard_normal((n, 3)),
-        q / np.linalg.norm(q, axis=1, keepdims=True),
-        np.exp(rng.standard_normal((n, 3)) - 4),
-        rng.uniform(0.01, 0.99, n),
-        rng.uniform(-0.9, 0.9, (n, k, 3)),
-    ]
-    positions, rotations, scales, opacities, sh = (np.asarray(a, np.float32) for a in arrays)
-    return Gaussians(positions, rotations, scales, opacities, sh, antialiased)
+from tests.model.splat_files import SPLATS, assert_sound, real, refusal, some
 
 
 def header(version: int, count: int, degree: int, bits: int = 12, flags: int = 0, streams: int = 0) -> bytes:
@@ -212,13 +196,6 @@ def test_what_lies_beyond_the_format_is_clamped_and_counted(tmp_path: Path) -> N
     assert [line.split()[-2] for line in clamped] == ["1", "2", "1", "3"]
 
 
-def refusal(path: Path) -> FormatError:
-    with pytest.raises(FormatError) as caught:
-        spz.read(path)
-    assert path.name in caught.value.title and caught.value.hint
-    return caught.value
-
-
 RAW = whole(3, 1, packed=False)
 BAD = {
     "empty": b"",
@@ -310,9 +287,7 @@ def test_mutated_files_are_read_or_refused_never_worse(
         assert error.hint
         return
     assert 0 < len(g) < 1000
-    for array in (g.positions, g.rotations, g.scales, g.opacities, g.sh):
-        assert np.isfinite(array).all()
-    np.testing.assert_allclose(np.linalg.norm(g.rotations, axis=1), 1, atol=1e-5)
+    assert_sound(g)
 
 
 @real
