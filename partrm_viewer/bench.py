@@ -77,12 +77,15 @@ def median_ms(draw: Callable[[Camera], object], cameras: list[Camera]) -> float:
 
 def draw_row(name: str, count: int, width: int, height: int) -> dict[str, float]:
     """Measure one renderer at one number of Gaussians and picture size: milliseconds and MB."""
-    from renderer.sort import depth_order
+    from renderer.sort import depth_order, view_depth
 
     gaussians = object_splats(count)
     cameras = views(width, height)
-    depth_order(gaussians.positions, cameras[0].T_camera_world[2])
-    row = {"sort ms": median_ms(lambda c: depth_order(gaussians.positions, c.T_camera_world[2]), cameras)}
+
+    def sort(camera: Camera) -> object:
+        return depth_order(view_depth(gaussians.positions, camera.T_camera_world[2]))
+
+    row = {"sort ms": median_ms(sort, cameras)}
     before = peak_mb()
     if name == "gl":
         draw = gl_window(gaussians, width, height)

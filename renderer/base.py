@@ -16,6 +16,8 @@ from model.errors import RendererError
 from model.gaussians import Gaussians
 
 NEAR = 0.01  # world units; nothing nearer is drawn. Our objects are about 1 large and one may go close.
+LOW_PASS = 0.3  # px², added to the diagonal of every 2D covariance, as 3DGS does
+MOST_REACH = 3.4  # standard deviations: there the most opaque splat has fallen below alpha 1/255
 NEAR_3DGS = 0.2  # world units, the near plane of 3DGS's own rasteriser
 CUDA_PACKAGES = ("diff_gaussian_rasterization", "gsplat")
 CUDA_HINT = "Install gsplat (or build diff-gaussian-rasterization) on a computer with an NVIDIA GPU, or use gl or cpu."

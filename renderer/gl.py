@@ -14,9 +14,9 @@ from vispy import gloo
 from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians, matrix_from_quaternion
-from renderer.base import NEAR, Frame, mean_depth
+from renderer.base import LOW_PASS, MOST_REACH, NEAR, Frame, mean_depth
 from renderer.harmonics import colours_seen_from
-from renderer.sort import depth_order
+from renderer.sort import depth_order, view_depth
 
 SHADERS = Path(__file__).parent / "shaders"
 PER_ROW = 1024  # splats in one row of the textures; the shader has the same number
@@ -24,6 +24,7 @@ HINT = "On Linux install libegl1 libgl1 libgl1-mesa-dri; elsewhere use the windo
 AMBER = (1.0, 0.62, 0.0)
 IDENTITY = np.eye(4, dtype=np.float32)[None]  # (1, 4, 4), the palette of what stays in place
 CORNERS = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float32)
+PROGRAM_POINT_SIZE, ALIASED_POINT_SIZE_RANGE = 0x8642, 0x846D  # which vispy does not name
 
 
 class SplatLayer:
@@ -31,14 +32,19 @@ class SplatLayer:
 
     `vispy.use(gl="gl+")` must have been called before the first canvas. All methods belong to the context's thread; the
     setters only note what changed, `draw` does the work, and as little of it as what changed needs.
+
+    A splat is an instance of a four-cornered strip; on Mesa's llvmpipe it is one point, unless one is too large:
+    points take half the time there.
     """
 
     def __init__(self, near: float = NEAR) -> None:
         self._program = gloo.Program((SHADERS / "splat.vert").read_text(), (SHADERS / "splat.frag").read_text())
-        self._program["a_corner"] = gloo.VertexBuffer(CORNERS)
-        self._indices = gloo.VertexBuffer(np.zeros(1, np.float32), divisor=1)
-        self._program["a_index"] = self._indices
-        self._program["u_near"] = near
+        self._corners = gloo.VertexBuffer(CORNERS)
+        self._indices = gloo.VertexBuffer(np.zeros(1, np.float32))
+        self._largest_point_px: float | None = None  # not asked yet; 0 where splats are no points
+        self._breadth = np.zeros(0, np.float32)  # (N,) each splat's largest scale
+        self._widest = 0.0  # the largest of breadth over depth
+        self._program["u_near"] = self._near = near
         for name in ("u_splats", "u_colours", "u_palette"):
             self._program[name] = texture()
         # What the textures and the order were made from, compared by identity (Gaussians are frozen).
@@ -50,6 +56,7 @@ class SplatLayer:
         self._parts: np.ndarray | None = None  # (N,) uint8
         self._transforms = IDENTITY  # (P, 4, 4) float32
         self._highlight: tuple[int, Sequence[float], float] = (-1, AMBER, 0.0)
+        self._points: bool | None = None  # how the program is set up to draw
 
     def set_gaussians(self, gaussians: Gaussians) -> None:
         """Show these Gaussians; parts are kept if their number still fits, else dropped."""
@@ -102,7 +109,23 @@ class SplatLayer:
         program["u_lens"] = (camera.fx, camera.fy, camera.cx, camera.cy)
         program["u_size"] = (camera.width, camera.height)
         program["u_depth_only"] = float(depth_only)
-        program.draw("triangle_strip")
+        points = self._fit_points(camera)
+        if points != self._points:
+            program["a_corner"] = (0.0, 0.0) if points else self._corners
+            self._indices.divisor = None if points else 1
+            program["a_index"] = self._indices
+            self._points = points
+        if points:
+            gloo.gl.glEnable(PROGRAM_POINT_SIZE)
+        program.draw("points" if points else "triangle_strip")
+
+    def _fit_points(self, camera: Camera) -> bool:
+        """Say whether no splat is larger than this OpenGL's points."""
+        if self._largest_point_px is None:
+            self._largest_point_px = largest_point_px()
+        slope = 1.15 * np.hypot(camera.width / camera.fx, camera.height / camera.fy)  # the lens centre may be at a rim
+        spread_px = max(camera.fx, camera.fy) * self._widest * np.hypot(1.0, slope)
+        return bool(2 * (MOST_REACH * np.hypot(spread_px, LOW_PASS**0.5) + 1) <= self._largest_point_px)
 
     def _upload(self, g: Gaussians, camera: Camera, view: np.ndarray) -> None:
         program = self._program
@@ -110,6 +133,7 @@ class SplatLayer:
             program["u_splats"] = splat_texels(g, self._parts)
             program["u_antialiased"] = float(g.antialiased)
             program["u_moved"] = float(self._parts is not None)
+            self._breadth = g.scales.max(axis=1)
             self._uploaded = (g, self._parts)
         if self._palette is not self._transforms:
             program["u_palette"] = np.ascontiguousarray(self._transforms[:, :3, :])
@@ -124,7 +148,10 @@ class SplatLayer:
         rows = (view[2] @ self._transforms).astype(np.float32)
         wanted = (g, self._parts, rows.tobytes())
         if not same(wanted, self._sorted):
-            self._indices.set_data(depth_order(g.positions, rows, self._parts))
+            depth = view_depth(g.positions, rows, self._parts)
+            self._indices.set_data(depth_order(depth))
+            seen_ahead = depth > self._near
+            self._widest = float((self._breadth[seen_ahead] / depth[seen_ahead]).max(initial=0.0))
             self._sorted = wanted
 
     def _moved(self) -> Gaussians:
@@ -168,10 +195,20 @@ def texture() -> gloo.Texture2D:
     return gloo.Texture2D(np.zeros((1, 1, 4), np.float32), interpolation="nearest", internalformat="rgba32f")
 
 
-def is_software() -> bool:
-    """Say whether the current context draws with the processor."""
-    name = str(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER)).lower()
-    return any(word in name for word in ("llvmpipe", "softpipe", "swiftshader", "gdi generic", "basic render"))
+def device_name() -> str:
+    """Return what draws in the current context, as it calls itself."""
+    return str(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER))
+
+
+def is_software(device: str) -> bool:
+    """Say whether a device is the processor."""
+    words = ("llvmpipe", "softpipe", "swiftshader", "gdi generic", "basic render")
+    return any(word in device.lower() for word in words)
+
+
+def largest_point_px() -> float:
+    """Return the width of the largest point of the current context; 0 where splats had better be no points."""
+    return float(gloo.gl.glGetParameter(ALIASED_POINT_SIZE_RANGE)[1]) if "llvmpipe" in device_name() else 0.0
 
 
 @contextmanager
@@ -209,8 +246,8 @@ class GlRenderer:
                 vispy.use(app="egl", gl="gl+")
                 self._canvas = Canvas(size=(16, 16), show=False)
                 self._canvas.set_current()
-            self.device = str(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER))
-            self.software = is_software()
+            self.device = device_name()
+            self.software = is_software(self.device)
             self._largest = int(gloo.gl.glGetParameter(gloo.gl.GL_MAX_TEXTURE_SIZE))
         except (RuntimeError, OSError, AttributeError, IndexError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
+from renderer import base
+
 TILE = 16  # px; one row of a tile is one AVX-512 register, two AVX2 ones
 PIXELS = TILE * TILE
-LOW_PASS = np.float32(0.3)  # px², added to the diagonal of every 2D covariance
+LOW_PASS = np.float32(base.LOW_PASS)
 ALPHA_MIN = 1.0 / 255.0
 ALPHA_MAX = np.float32(0.99)
 T_MIN = np.float32(1e-4)

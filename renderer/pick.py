@@ -8,8 +8,8 @@ import numpy as np
 
 from model.camera import Camera
 from model.gaussians import Gaussians, matrix_from_quaternion
+from renderer.base import LOW_PASS, MOST_REACH, NEAR
 
-LOW_PASS = 0.3  # px², as the renderers
 FAINTEST = 0.1  # alpha below which a pixel shows nothing that could be grabbed
 
 
@@ -35,10 +35,10 @@ def pick(gaussians: Gaussians, camera: Camera, pixel: tuple[float, float]) -> Pi
     f, c = (camera.fx, camera.fy), (camera.cx, camera.cy)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         u, v = f[0] * x / z + c[0] - pixel[0], f[1] * y / z + c[1] - pixel[1]
-        # 3.4 standard deviations is where the most opaque splat falls to alpha 1/255; the slope lengthens the far-off.
+        # The slope lengthens the far-off.
         slope = np.sqrt(1.0 + (x * x + y * y) / (z * z))
-        reach = 3.4 * (max(f) * g.scales.max(axis=1, initial=0.0) * slope / z + LOW_PASS**0.5)
-        near = np.flatnonzero((z > 0.01) & (u * u + v * v < reach * reach))
+        reach = MOST_REACH * (max(f) * g.scales.max(axis=1, initial=0.0) * slope / z + LOW_PASS**0.5)
+        near = np.flatnonzero((z > NEAR) & (u * u + v * v < reach * reach))
     if not len(near):
         return None
     near = near[np.argsort(z[near], kind="stable")]

@@ -1,5 +1,6 @@
 #version 330
-// One instance of a four-cornered strip per splat, in the order given by a_index (EWA, as renderer/kernels.py does it).
+// One instance of a four-cornered strip, or one point, per splat, in the order given by a_index (EWA, as
+// renderer/kernels.py does it).
 
 uniform sampler2D u_splats;   // 3 texels a splat: position + opacity | covariance xx xy xz yy | covariance yz zz, part, 0
 uniform sampler2D u_colours;  // 1 texel a splat: r g b 0, as seen from the camera
@@ -14,11 +15,12 @@ uniform float u_highlight;    // part to tint, -1 for none
 uniform vec4 u_tint;          // r g b, strength
 uniform float u_depth_only;   // 1: write depth for colour
 
-in vec2 a_corner;   // (+-1, +-1)
+in vec2 a_corner;   // (+-1, +-1); (0, 0) where the splat is a point
 in float a_index;   // whole number, exact in float32
 
-out vec2 v_local;   // place in the splat, in standard deviations
-out vec4 v_colour;  // r g b, peak opacity
+flat out vec2 v_middle;  // px, as gl_FragCoord counts them: y up
+flat out vec3 v_conic;   // the inverse covariance xx xy yy, px^-2, y up
+flat out vec4 v_colour;  // r g b, peak opacity
 
 const float LOW_PASS = 0.3;  // px^2
 const int PER_ROW = 1024;    // splats in one row of the textures
@@ -44,7 +46,8 @@ void main()
     }
     vec3 seen = (u_view * vec4(position, 1.0)).xyz;
     gl_Position = vec4(2.0, 2.0, 2.0, 1.0);  // outside the clip volume: nothing is drawn
-    v_local = vec2(0.0);
+    v_middle = vec2(0.0);
+    v_conic = vec3(0.0);
     v_colour = vec4(0.0);
     if (!(seen.z > u_near))
         return;
@@ -67,12 +70,21 @@ void main()
 
     // Any L with L L^T = covariance maps the unit square's corners to a quad of the smallest area: take Cholesky's.
     float reach = sqrt(2.0 * log(255.0 * opacity));  // where alpha falls to 1/255
-    float l11 = sqrt(xx + LOW_PASS);
-    float l21 = xy / l11;
-    float l22 = sqrt(det) / l11;
-    v_local = reach * a_corner;
-    vec2 pixel = u_lens.xy * seen.xy / seen.z + u_lens.zw + vec2(l11 * v_local.x, l21 * v_local.x + l22 * v_local.y);
+    xx += LOW_PASS;
+    yy += LOW_PASS;
+    float l11 = sqrt(xx);
+    vec2 middle = gain * seen.xy + u_lens.zw;
+    vec2 pixel = middle + reach * vec2(l11 * a_corner.x, (xy * a_corner.x + sqrt(det) * a_corner.y) / l11);
+    float half_side = ceil(reach * sqrt(max(xx, yy)));
+    gl_PointSize = 2.0 * half_side;
+    if (a_corner == vec2(0.0)) {
+        if (any(lessThan(middle, vec2(-half_side))) || any(greaterThan(middle, u_size + half_side)))
+            return;
+        pixel = clamp(middle, vec2(0.5), u_size - 0.5);  // a point whose middle is outside would not be drawn at all
+    }
     gl_Position = vec4(2.0 * pixel.x / u_size.x - 1.0, 1.0 - 2.0 * pixel.y / u_size.y, 0.0, 1.0);
+    v_middle = vec2(middle.x, u_size.y - middle.y);
+    v_conic = vec3(yy, xy, xx) / det;
 
     vec3 colour = texelFetch(u_colours, at, 0).rgb;
     if (u_highlight >= 0.0 && abs(rest.z - u_highlight) < 0.5)

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.gl
 
 
-@pytest.fixture(scope="module")
-def gl() -> Iterator[GlRenderer]:
+@pytest.fixture(scope="module", params=["as this device does it", "as strips"])
+def gl(request: pytest.FixtureRequest) -> Iterator[GlRenderer]:
     from renderer.gl import GlRenderer
 
     renderer = GlRenderer()
+    if request.param == "as strips":
+        renderer.layer._largest_point_px = 0.0
     yield renderer
     renderer.close()
 
@@ -60,6 +62,17 @@ def test_the_view_is_sorted_again_when_only_the_camera_turns(gl: GlRenderer) -> 
         camera = Camera.orbit(azimuth, 10, 2.2, 45, 80, 80)
         expected = CpuRenderer().render(gaussians, camera)
         assert psnr(gl.render(gaussians, camera).on(), expected.on()) > 55
+
+
+def test_splats_larger_than_any_point_are_drawn_and_those_half_outside_too(gl: GlRenderer) -> None:
+    gaussians = random_splats(30)
+    camera = Camera.orbit(20, 10, 2.2, 45, 300, 300)
+    for scale in (1.0, 10.0):
+        gaussians = replace(gaussians, scales=gaussians.scales * scale)
+        drawn, expected = gl.render(gaussians, camera), CpuRenderer().render(gaussians, camera)
+        assert psnr(drawn.on(), expected.on()) > 55
+        near = replace(camera, cx=-40.0, cy=350.0)
+        assert psnr(gl.render(gaussians, near).on(), CpuRenderer().render(gaussians, near).on()) > 55
 
 
 @pytest.mark.parametrize("degree", [0, 2])
