@@ -80,11 +80,13 @@ class Layout:
         self.cancel = QToolButton()
         self.cancel.setToolTip("Cancel (Esc)")
         self.cancel.clicked.connect(lambda: cancel())
+        self.frame = QLabel()
+        self.frame.setToolTip("Splats shown, and how long the last frame took to draw")
         self.renderer = QLabel()
         bar = window.statusBar()
         bar.setSizeGripEnabled(False)
         bar.addWidget(self.status, 1)
-        for widget in (self.progress_text, self.progress, self.cancel, self.renderer):
+        for widget in (self.progress_text, self.progress, self.cancel, self.frame, self.renderer):
             bar.addPermanentWidget(widget)
         self.show_progress(None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PySide6.QtCore import QPoint, QRect, Qt, QTimer
@@ -18,15 +18,15 @@ from model.gaussians import SH_C0, Gaussians
 from model.progress import Progress
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
+from partrm_viewer.pace import COARSEST, REFINE_AFTER_MS, Pace
 from renderer.base import Renderer, choose, to_bytes
+
+if TYPE_CHECKING:
+    from renderer.gl import Seen
 
 Colour = tuple[float, float, float]  # 0..1, display space
 HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
 HIGHLIGHT_STRENGTH = 0.38
-SLOW_FRAME_S = 0.035  # where a whole frame takes longer, frames have half the pixels a side while things move
-COARSE = 2
-MOVING_S = 0.25  # things move as long as frames follow each other at least this often
-REFINE_AFTER_MS = 120
 GL_RENDERER = 0x1F01  # glGetString's name for the device
 SOFTWARE_OPENGL = ("llvmpipe", "softpipe", "swiftshader", "swrast", "gdi generic")
 
@@ -37,6 +37,7 @@ class Screen(Protocol):
     widget: QWidget
     name: str  # what the status bar calls it
     why: str  # why it is this one
+    pace: Pace  # how long frames take
 
     def set_gaussians(self, gaussians: Gaussians | None) -> None:
         """Show these; part and motion are forgotten."""
@@ -78,7 +79,7 @@ class _Canvas(QWidget):
         target.moveCenter(self.rect().center())
         if self.image.isNull():
             painter.fillRect(self.rect(), self.background)
-        elif abs(target.width() - self.width()) <= COARSE and abs(target.height() - self.height()) <= COARSE:
+        elif abs(target.width() - self.width()) <= COARSEST and abs(target.height() - self.height()) <= COARSEST:
             target = self.rect()  # half a frame may be rounded
         else:
             painter.fillRect(self.rect(), self.background)
@@ -108,10 +109,9 @@ class CpuScreen:
         self._background: Colour = (1.0, 1.0, 1.0)
         self._drawing = False
         self._stale = False
-        self._drawn_at = 0.0  # s
-        self._frame_s = 0.0  # how long the last whole frame took
-        self._soon = self._timer(0, self._begin)  # wishes of one moment become one frame
-        self._refine = self._timer(REFINE_AFTER_MS, lambda: self._begin(whole=True))
+        self.pace = Pace()
+        self._soon = timer(self._canvas, 0, self._begin)  # wishes of one moment become one frame
+        self._refine = timer(self._canvas, REFINE_AFTER_MS, lambda: self._begin(whole=True))
         self._jobs.submit(Job("Drawing", lambda progress: _warm_up(renderer), lambda _: None, failed))
 
     def set_gaussians(self, gaussians: Gaussians | None) -> None:
@@ -149,13 +149,6 @@ class CpuScreen:
         self._mailbox.close()
         self._jobs.close()
 
-    def _timer(self, after_ms: int, does: Callable[[], None]) -> QTimer:
-        timer = QTimer(self._canvas)
-        timer.setSingleShot(True)
-        timer.setInterval(after_ms)
-        timer.timeout.connect(does)
-        return timer
-
     def _request(self) -> None:
         self._stale = True
         if not self._drawing:
@@ -164,10 +157,9 @@ class CpuScreen:
     def _begin(self, whole: bool = False) -> None:
         if self._drawing or self._camera is None:
             return
-        moving = time.monotonic() - self._drawn_at < MOVING_S
-        coarse = moving and not whole and self._frame_s > SLOW_FRAME_S
+        coarseness = 1 if whole else self.pace.next(time.monotonic())
         self._drawing, self._stale = True, False
-        self._jobs.submit(Job("Drawing", self._render(COARSE if coarse else 1), self._show, self._fail))
+        self._jobs.submit(Job("Drawing", self._render(coarseness), self._show, self._fail))
 
     def _render(self, coarseness: int) -> Callable[[Progress], tuple[np.ndarray, int, float]]:
         gaussians, splats, T = self._tinted, self._splats, self._T
@@ -196,10 +188,8 @@ class CpuScreen:
         self._canvas.image = QImage(rgb.data, w, h, 3 * w, QImage.Format.Format_RGB888).copy()
         self._canvas.update()
         self._drawing = False
-        self._drawn_at = time.monotonic()
+        self.pace.took(coarseness, seconds, time.monotonic())
         self._drawn()
-        if coarseness == 1:
-            self._frame_s = seconds
         if self._stale:
             self._begin()
         elif coarseness > 1:
@@ -208,6 +198,15 @@ class CpuScreen:
     def _fail(self, error: PartRMError) -> None:
         self._drawing = False
         self._failed(error)
+
+
+def timer(parent: QWidget, after_ms: int, does: Callable[[], None]) -> QTimer:
+    """Make a timer that, each time it is started, does one thing after a while."""
+    made = QTimer(parent)
+    made.setSingleShot(True)
+    made.setInterval(after_ms)
+    made.timeout.connect(does)
+    return made
 
 
 def _warm_up(renderer: Renderer) -> None:
@@ -230,13 +229,19 @@ class GlScreen:
         vispy.use(app="pyside6", gl="gl+")
         from vispy.app import Canvas
 
-        from renderer.gl import SplatLayer
+        from renderer.gl import CoarseTarget, SplatLayer
 
         self._drawn = drawn
         self._failed = failed
         self._canvas = Canvas(show=False, size=(64, 64), config={"samples": 0, "depth_size": 0, "stencil_size": 0})
         self.widget: QWidget = self._canvas.native
-        self._layer = SplatLayer()
+        self._mailbox = Mailbox(self._receive)
+        self._jobs = Jobs(self._mailbox.post, "sorter")
+        self._layer = SplatLayer(later=self._later)
+        self._coarse_target = CoarseTarget()
+        self.pace = Pace()
+        self._whole = False  # the next frame is to be sharp
+        self._refine = timer(self.widget, REFINE_AFTER_MS, self._sharpen)
         self._part: np.ndarray | None = None  # (N,) uint8, 1 in the part
         self._shows = False
         self._camera: Camera | None = None
@@ -273,8 +278,26 @@ class GlScreen:
         return image
 
     def close(self) -> None:
+        self._refine.stop()
+        self._mailbox.close()
+        self._jobs.close()
         self._canvas.events.draw.disconnect(self._draw)
         self._canvas.close()
+
+    def _sharpen(self) -> None:
+        self._whole = True
+        self._canvas.update()
+
+    def _later(self, work: Callable[[], Seen], take: Callable[[Seen], None]) -> None:
+        def done(seen: Seen) -> None:
+            take(seen)
+            self._canvas.update()
+
+        self._jobs.submit(Job("Sorting", lambda progress: work(), done, self._failed))
+
+    def _receive(self, message: Message) -> None:
+        if isinstance(message, Ended):
+            message.deliver()
 
     def _draw(self, event: object) -> None:
         if self._broken or self._camera is None:
@@ -282,11 +305,19 @@ class GlScreen:
         try:
             from vispy import gloo
 
+            start = time.perf_counter()
+            coarseness = 1 if self._whole else self.pace.next(time.monotonic())
+            self._whole = False
             gloo.set_viewport(0, 0, *self._canvas.physical_size)
-            if self._shows:
+            if not self._shows:
+                gloo.clear(color=(*self._background, 1.0), depth=False)
+            elif coarseness == 1:
                 self._layer.draw(self._camera, self._background)
             else:
-                gloo.clear(color=(*self._background, 1.0), depth=False)
+                self._coarse_target.draw(self._layer, self._camera, self._background, coarseness)
+                self._refine.start()
+            gloo.gl.glFinish()
+            self.pace.took(coarseness, time.perf_counter() - start, time.monotonic())
         except (RendererError, RuntimeError) as error:  # a driver that accepts the context and refuses the program
             self._broken = True
             hint = "The CPU renderer takes over; it shows the same, more slowly."

@@ -25,6 +25,7 @@ from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.help import HelpSheet
+from partrm_viewer.screens import timer
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.pull import Gesture, PullTool
@@ -32,6 +33,7 @@ from partrm_viewer.workbench import Workbench
 
 SAMPLE = themes.RESOURCES / "samples" / "cabinet.png"
 TITLE = "PartRM Viewer"
+TELL_FRAME_MS = 200  # numbers that change faster cannot be read
 CLEAR = 0.9  # score of a part under which its border is often wrong
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class Window(QMainWindow):
         self.box = BoxTool(self.parts.photo.set_box, self._box_drawn)
         self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
+        self._tell_frame_soon = timer(self, TELL_FRAME_MS, self._tell_frame)
+        self.parts.viewport.drawn.connect(self._frame_drawn)
         self._help: HelpSheet | None = None
         self._tool: PullTool | BoxTool = self.pull
         self.bars = Bars(self, lambda: self.settings.recent, self.open)
@@ -310,17 +314,19 @@ class Window(QMainWindow):
         parts.states.show_document(new)
         parts.states.setVisible(len(new.snapshots) > 0)
         parts.photo_pane.detail.set_text(new.name)
-        parts.splat_pane.detail.set_text(self._splats_told(new))
+        parts.splat_pane.detail.set_text(shown.name if shown is not None and new.image is not None else "")
         self.setWindowTitle(f"{new.name} – {TITLE}" if new.name else TITLE)
         self._refresh_badge()
         self._refresh_actions()
 
-    def _splats_told(self, document: Document) -> str:
-        shown = document.shown
-        if shown is None:
-            return ""
-        count = f"{len(shown.gaussians):,} splats"
-        return count if document.image is None else f"{shown.name} · {count}"
+    def _frame_drawn(self) -> None:
+        if not self._tell_frame_soon.isActive():
+            self._tell_frame_soon.start()
+
+    def _tell_frame(self) -> None:
+        shown = self.session.document.shown
+        frame_ms = 1000 * self.parts.viewport.screen_.pace.frame_s
+        self.parts.frame.setText(f"{len(shown.gaussians):,} splats · {frame_ms:.0f} ms" if shown is not None else "")
 
     def _show_last_drag(self, document: Document) -> None:
         shown = document.shown
@@ -443,6 +449,7 @@ class Window(QMainWindow):
         self._application().styleHints().colorSchemeChanged.disconnect(self._dress)
         self._mailbox.close()
         self.jobs.close()
+        self._tell_frame_soon.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,38 +27,56 @@ HINT = "On Linux install libegl1 libgl1 libgl1-mesa-dri; elsewhere use the windo
 AMBER = (1.0, 0.62, 0.0)
 IDENTITY = np.eye(4, dtype=np.float32)[None]  # (1, 4, 4), the palette of what stays in place
 CORNERS = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float32)
+SLOW_S = 0.004  # what sorting and colouring may take of the context's own thread
 PROGRAM_POINT_SIZE, ALIASED_POINT_SIZE_RANGE = 0x8642, 0x846D  # which vispy does not name
+
+
+# Does work on another thread, and hands what came of it to the second on the context's own.
+Later = Callable[[Callable[[], "Seen"], Callable[["Seen"], None]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What splats are from one place: in which order they are blended, and in which colours."""
+
+    order: np.ndarray  # (N,) float32, whole numbers
+    colours: np.ndarray | None  # (rows, PER_ROW, 4) float32 texels; None: the same from everywhere
+    widest: float  # the largest of a splat's scale over its depth
+    seconds: float  # that finding out took
 
 
 class SplatLayer:
     """Splats that draw themselves into whatever OpenGL context is current; parts are moved in the vertex shader.
 
     `vispy.use(gl="gl+")` must have been called before the first canvas. All methods belong to the context's thread; the
-    setters only note what changed, `draw` does the work, and as little of it as what changed needs.
+    setters only note what changed, `draw` does the work, and as little of it as what changed needs. What sorting and
+    colouring take longer than a few milliseconds for is handed to `later` where there is one: until it is done, the
+    order of the frame before serves.
 
     A splat is an instance of a four-cornered strip; on Mesa's llvmpipe it is one point, unless one is too large:
     points take half the time there.
     """
 
-    def __init__(self, near: float = NEAR) -> None:
+    def __init__(self, near: float = NEAR, later: Later | None = None) -> None:
         self._program = gloo.Program((SHADERS / "splat.vert").read_text(), (SHADERS / "splat.frag").read_text())
         self._corners = gloo.VertexBuffer(CORNERS)
         self._indices = gloo.VertexBuffer(np.zeros(1, np.float32))
-        self._largest_point_px: float | None = None  # not asked yet; 0 where splats are no points
-        self._breadth = np.zeros(0, np.float32)  # (N,) each splat's largest scale
-        self._widest = 0.0  # the largest of breadth over depth
         self._program["u_near"] = self._near = near
         for name in ("u_splats", "u_colours", "u_palette"):
             self._program[name] = texture()
+        self._later = later
+        self._asked = False  # later has work of ours
         # What the textures and the order were made from, compared by identity (Gaussians are frozen).
         self._uploaded: tuple[object, ...] = ()
         self._palette: object = None
-        self._coloured: tuple[object, ...] = ()
-        self._sorted: tuple[object, ...] = ()
+        self._coloured: object = None
+        self._seen_as: tuple[object, ...] = ()
+        self._seen: Seen | None = None
         self._gaussians: Gaussians | None = None
         self._parts: np.ndarray | None = None  # (N,) uint8
         self._transforms = IDENTITY  # (P, 4, 4) float32
         self._highlight: tuple[int, Sequence[float], float] = (-1, AMBER, 0.0)
+        self._largest_point_px: float | None = None  # not asked yet; 0 where splats are no points
         self._points: bool | None = None  # how the program is set up to draw
 
     def set_gaussians(self, gaussians: Gaussians) -> None:
@@ -87,7 +108,7 @@ class SplatLayer:
         self._highlight = (-1 if part is None else part, colour, strength)
 
     def draw(self, camera: Camera, background: Sequence[float] | None = None, depth_only: bool = False) -> None:
-        """Draw into the current frame buffer and viewport, whose size in pixels the camera's should be.
+        """Draw into the current frame buffer, whose size in pixels the camera's should be, as the viewport's.
 
         background: r, g, b to clear to first; None draws over what is there. depth_only writes each splat's depth along
         the view axis for its colour (into float frame buffers).
@@ -101,7 +122,8 @@ class SplatLayer:
             return
         program = self._program
         view = np.diag([1.0, -1.0, -1.0, 1.0]) @ camera.T_camera_world
-        self._upload(self._gaussians, camera, view)
+        self._upload(self._gaussians)
+        seen = self._look(self._gaussians, view, camera.position)
         part, colour, strength = self._highlight
         program["u_highlight"] = float(part)
         program["u_tint"] = (*colour, strength)
@@ -109,7 +131,7 @@ class SplatLayer:
         program["u_lens"] = (camera.fx, camera.fy, camera.cx, camera.cy)
         program["u_size"] = (camera.width, camera.height)
         program["u_depth_only"] = float(depth_only)
-        points = self._fit_points(camera)
+        points = self._fit_points(camera, seen.widest)
         if points != self._points:
             program["a_corner"] = (0.0, 0.0) if points else self._corners
             self._indices.divisor = None if points else 1
@@ -119,50 +141,103 @@ class SplatLayer:
             gloo.gl.glEnable(PROGRAM_POINT_SIZE)
         program.draw("points" if points else "triangle_strip")
 
-    def _fit_points(self, camera: Camera) -> bool:
-        """Say whether no splat is larger than this OpenGL's points."""
-        if self._largest_point_px is None:
-            self._largest_point_px = largest_point_px()
-        slope = 1.15 * np.hypot(camera.width / camera.fx, camera.height / camera.fy)  # the lens centre may be at a rim
-        spread_px = max(camera.fx, camera.fy) * self._widest * np.hypot(1.0, slope)
-        return bool(2 * (MOST_REACH * np.hypot(spread_px, LOW_PASS**0.5) + 1) <= self._largest_point_px)
-
-    def _upload(self, g: Gaussians, camera: Camera, view: np.ndarray) -> None:
+    def _upload(self, g: Gaussians) -> None:
         program = self._program
         if not same((g, self._parts), self._uploaded):
             program["u_splats"] = splat_texels(g, self._parts)
             program["u_antialiased"] = float(g.antialiased)
             program["u_moved"] = float(self._parts is not None)
-            self._breadth = g.scales.max(axis=1)
             self._uploaded = (g, self._parts)
         if self._palette is not self._transforms:
             program["u_palette"] = np.ascontiguousarray(self._transforms[:, :3, :])
             self._palette = self._transforms
-        # Colours that are the same from every side neither depend on the eye nor on where the parts are.
-        eye = camera.position
-        seen = (g,) if g.sh_degree == 0 else (g, self._parts, self._transforms, eye.tobytes())
-        if not same(seen, self._coloured):
-            colours = colours_seen_from(self._moved() if g.sh_degree else g, eye)
-            program["u_colours"] = colour_texels(colours)
-            self._coloured = seen
-        rows = (view[2] @ self._transforms).astype(np.float32)
-        wanted = (g, self._parts, rows.tobytes())
-        if not same(wanted, self._sorted):
-            depth = view_depth(g.positions, rows, self._parts)
-            self._indices.set_data(depth_order(depth))
-            seen_ahead = depth > self._near
-            self._widest = float((self._breadth[seen_ahead] / depth[seen_ahead]).max(initial=0.0))
-            self._sorted = wanted
+        if g.sh_degree == 0 and self._coloured is not g:
+            program["u_colours"] = colour_texels(colours_seen_from(g, np.zeros(3)))
+            self._coloured = g
 
-    def _moved(self) -> Gaussians:
-        """Return the Gaussians where the palette puts them."""
-        g = self._gaussians
-        assert g is not None
-        if self._parts is not None:
-            for part, T in enumerate(self._transforms):
-                if not np.array_equal(T, IDENTITY[0]):
-                    g = g.moved(T, self._parts == part)
-        return g
+    def _look(self, g: Gaussians, view: np.ndarray, eye: np.ndarray) -> Seen:
+        """Return order and colours for a view, or, while they are being worked out, those of the view before."""
+        rows = (view[2] @ self._transforms).astype(np.float32)
+        # Colours that are the same from every side neither depend on the eye nor on where the parts are.
+        place = (eye.tobytes(), self._transforms) if g.sh_degree else ()
+        wanted = (g, self._parts, rows.tobytes(), *place)
+        if self._seen is None or not same(wanted, self._seen_as):
+            find = partial(seen_from, g, self._parts, self._transforms, rows, eye, self._near)
+            known = self._seen is not None and same(wanted[:2], self._seen_as[:2])
+            if self._later is None or not known or self._seen is None or self._seen.seconds < SLOW_S:
+                self._adopt(wanted, find())
+            elif not self._asked:
+                self._asked = True
+                self._later(find, partial(self._receive, wanted))
+        assert self._seen is not None
+        return self._seen
+
+    def _receive(self, wanted: tuple[object, ...], seen: Seen) -> None:
+        self._asked = False
+        if same(wanted[:2], self._seen_as[:2]):  # else other Gaussians came meanwhile
+            self._adopt(wanted, seen)
+
+    def _adopt(self, wanted: tuple[object, ...], seen: Seen) -> None:
+        self._indices.set_data(seen.order)
+        if seen.colours is not None:
+            self._program["u_colours"] = seen.colours
+            self._coloured = None
+        self._seen_as, self._seen = wanted, seen
+
+    def _fit_points(self, camera: Camera, widest: float) -> bool:
+        """Say whether no splat is larger than this OpenGL's points; widest: scale over depth."""
+        if self._largest_point_px is None:
+            self._largest_point_px = largest_point_px()
+        slope = 1.15 * np.hypot(camera.width / camera.fx, camera.height / camera.fy)  # the lens centre may be at a rim
+        spread_px = max(camera.fx, camera.fy) * widest * np.hypot(1.0, slope)
+        return bool(2 * (MOST_REACH * np.hypot(spread_px, LOW_PASS**0.5) + 1) <= self._largest_point_px)
+
+
+def seen_from(
+    g: Gaussians,
+    parts: np.ndarray | None,  # (N,) uint8
+    transforms: np.ndarray,  # (P, 4, 4) float32, where each part is
+    rows: np.ndarray,  # (P, 4) float32, depth along the view axis
+    eye: np.ndarray,  # (3,) world
+    near: float,
+) -> Seen:
+    """Sort Gaussians for one view, and colour them for it where their colours change with it."""
+    start = time.perf_counter()
+    depth = view_depth(g.positions, rows, parts)
+    ahead = depth > near
+    widest = float((g.scales[ahead].max(axis=1) / depth[ahead]).max(initial=0.0))
+    order = depth_order(depth)
+    colours = None
+    if g.sh_degree:
+        if parts is not None:
+            for part, T in enumerate(transforms):
+                g = g if np.array_equal(T, IDENTITY[0]) else g.moved(T, parts == part)
+        colours = colour_texels(colours_seen_from(g, eye))
+    return Seen(order, colours, widest, time.perf_counter() - start)
+
+
+class CoarseTarget:
+    """Draws a layer with fewer pixels and stretches the picture over the whole frame buffer."""
+
+    def __init__(self) -> None:
+        self._program = gloo.Program((SHADERS / "picture.vert").read_text(), (SHADERS / "picture.frag").read_text())
+        self._program["a_corner"] = gloo.VertexBuffer(CORNERS)
+        self._target: gloo.FrameBuffer | None = None
+
+    def draw(self, layer: SplatLayer, camera: Camera, background: Sequence[float], coarseness: int) -> None:
+        """Draw with 1 / coarseness of the camera's pixels a side; else as SplatLayer.draw."""
+        small = camera.resized(-(-camera.width // coarseness), -(-camera.height // coarseness))
+        shape = (small.height, small.width)
+        if self._target is None or self._target.shape != shape:
+            picture = gloo.Texture2D((*shape, 4), interpolation="linear", internalformat="rgba8")
+            self._target = gloo.FrameBuffer(picture)
+            self._program["u_picture"] = picture
+        with self._target:
+            gloo.set_viewport(0, 0, small.width, small.height)
+            layer.draw(small, background)
+        gloo.set_viewport(0, 0, camera.width, camera.height)
+        gloo.set_state(preset=None, depth_test=False, cull_face=False, blend=False)
+        self._program.draw("triangle_strip")
 
 
 def same(a: tuple[object, ...], b: tuple[object, ...]) -> bool:

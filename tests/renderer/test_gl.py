@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -132,6 +132,55 @@ def test_the_layer_draws_over_what_is_there_in_eight_bits(gl: GlRenderer) -> Non
     expected = CpuRenderer().render(gaussians, CAMERA)
     assert psnr(drawn_by(gl.layer, CAMERA, (1, 1, 1))[..., :3], expected.on()) > 42
     assert psnr(drawn_by(gl.layer, CAMERA, None)[..., :3], expected.on((0, 0, 0))) > 42
+
+
+def test_a_slow_sort_is_done_elsewhere_and_the_last_order_serves_meanwhile(
+    gl: GlRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from renderer.gl import Seen, SplatLayer
+
+    monkeypatch.setattr("renderer.gl.SLOW_S", 0.0)
+    waiting: list[tuple[Callable[[], Seen], Callable[[Seen], None]]] = []
+    gl.make_current()
+    layer = SplatLayer(later=lambda work, take: waiting.append((work, take)))
+    gaussians = random_splats(200, 1)
+    layer.set_gaussians(gaussians)
+    cameras = [Camera.orbit(azimuth, 10, 2.2, 45, 120, 90) for azimuth in (0, 180, 90)]
+    right = [CpuRenderer().render(gaussians, camera).on() for camera in cameras]
+    assert psnr(drawn_by(layer, cameras[0], (1, 1, 1))[..., :3], right[0]) > 42  # the first is sorted at once
+    assert psnr(drawn_by(layer, cameras[1], (1, 1, 1))[..., :3], right[1]) < 35
+    drawn_by(layer, cameras[2], (1, 1, 1))
+    work, take = waiting.pop()
+    assert not waiting  # one at a time
+    take(work())
+    drawn_by(layer, cameras[2], (1, 1, 1))  # that was for the second view: now the third is asked for
+    work, take = waiting.pop()
+    take(work())
+    assert psnr(drawn_by(layer, cameras[2], (1, 1, 1))[..., :3], right[2]) > 42 and not waiting
+    drawn_by(layer, cameras[0], (1, 1, 1))
+    others = random_splats(100, seed=5)
+    layer.set_gaussians(others)
+    work, take = waiting.pop()
+    drawn_by(layer, cameras[0], (1, 1, 1))
+    take(work())  # comes too late: it is the order of splats that are gone
+    expected = CpuRenderer().render(others, cameras[0]).on()
+    assert psnr(drawn_by(layer, cameras[0], (1, 1, 1))[..., :3], expected) > 42
+
+
+def test_a_coarse_picture_fills_the_frame_buffer(gl: GlRenderer) -> None:
+    from vispy import gloo
+
+    from renderer.gl import CoarseTarget
+
+    gl.make_current()
+    gaussians = random_splats(200)
+    gl.layer.set_gaussians(gaussians)
+    coarse = CoarseTarget()
+    with gloo.FrameBuffer(gloo.RenderBuffer((90, 120))):
+        coarse.draw(gl.layer, CAMERA, (1, 1, 1), 2)
+        drawn = gloo.read_pixels((0, 0, 120, 90))[..., :3]
+    small = CpuRenderer().render(gaussians, CAMERA.resized(60, 45)).on()
+    assert psnr(drawn, np.repeat(np.repeat(small, 2, 0), 2, 1)) > 30
 
 
 def test_software_opengl_is_not_chosen_by_itself(gl: GlRenderer) -> None:
