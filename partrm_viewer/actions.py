@@ -24,6 +24,10 @@ def _has_several(session: Session) -> bool:
     return len(session.document.snapshots) > 1
 
 
+def _has_before(session: Session) -> bool:
+    return session.document.before is not None
+
+
 @dataclass(frozen=True)
 class Action:
     """One thing to do; the window has a method called `name`."""
@@ -117,6 +121,16 @@ ACTIONS = (
     Action("next_state", "&Next state", "View", "Show the next state of the list", ("]",), "", _has_several),
     Action("previous_state", "P&revious state", "View", "Show the state before", ("[",), "", _has_several),
     Action(
+        "compare",
+        "&Compare with before",
+        "View",
+        "Show the state before the pull on the left of a line that can be moved",
+        ("C",),
+        "compare",
+        _has_before,
+        True,
+    ),
+    Action(
         "background", "&Black background", "View", "Change between white and black", ("B",), "contrast", checkable=True
     ),
     Action("theme_system", "Theme of the &system", "View", "Light or dark, as the desktop is", checkable=True),
@@ -129,7 +143,7 @@ TOOL_BAR = (
     ("open_image", "open_splat", "save_splat", "screenshot"),
     ("undo", "redo"),
     ("use_pull", "use_box"),
-    ("input_view", "focus_part", "background"),
+    ("input_view", "focus_part", "compare", "background"),
     ("help",),
 )
 
@@ -140,6 +154,7 @@ MOUSE = (
     ("In 3D", "Left button", "Turn; in the input view, pull the selected part"),
     ("In 3D", "Middle button · Shift + left", "Move sideways"),
     ("In 3D", "Wheel", "Nearer, farther"),
+    ("In 3D", "Drag the line", "Move the border between before and after"),
     ("In 3D", "Double click", "Turn around that point"),
     ("Anywhere", "Drop a file", "Open it"),
 )

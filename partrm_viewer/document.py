@@ -61,6 +61,14 @@ class Document:
         """Return the state on screen."""
         return self.snapshots[self.active] if self.snapshots else None
 
+    @property
+    def before(self) -> Snapshot | None:
+        """Return the state that the shown one was pulled from; None where there is none in the list."""
+        if self.shown is None or not self.shown.drags:
+            return None
+        earlier = reversed(self.snapshots[: self.active])
+        return next((snapshot for snapshot in earlier if snapshot.drags == self.shown.drags[:-1]), None)
+
     def find(self, key: int) -> int | None:
         """Return where the snapshot of this key lies, or None where it is gone."""
         return next((i for i, snapshot in enumerate(self.snapshots) if snapshot.key == key), None)

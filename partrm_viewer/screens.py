@@ -51,6 +51,10 @@ class Screen(Protocol):
         """Move the part by a rigid (4, 4) transform."""
         ...
 
+    def compare(self, before: Gaussians | None, at: float) -> None:
+        """Show other Gaussians in the left part of the picture, up to 0..1 of its width; None: nowhere."""
+        ...
+
     def look(self, camera: Camera, background: Colour) -> None:
         """Use a camera of the widget's size in device pixels."""
         ...
@@ -105,6 +109,8 @@ class CpuScreen:
         self._tinted: Gaussians | None = None
         self._splats: np.ndarray | None = None
         self._T: np.ndarray | None = None
+        self._before: Gaussians | None = None
+        self._split = 0.5
         self._camera: Camera | None = None
         self._background: Colour = (1.0, 1.0, 1.0)
         self._drawing = False
@@ -133,6 +139,10 @@ class CpuScreen:
 
     def set_motion(self, T: np.ndarray | None) -> None:
         self._T = T
+        self._request()
+
+    def compare(self, before: Gaussians | None, at: float) -> None:
+        self._before, self._split = before, at
         self._request()
 
     def look(self, camera: Camera, background: Colour) -> None:
@@ -164,8 +174,10 @@ class CpuScreen:
     def _render(self, coarseness: int) -> Callable[[Progress], tuple[np.ndarray, int, float]]:
         gaussians, splats, T = self._tinted, self._splats, self._T
         camera, background, renderer = self._camera, self._background, self._renderer
+        before = self._before
         assert camera is not None
         camera = camera.resized(max(camera.width // coarseness, 1), max(camera.height // coarseness, 1))
+        x = 0 if before is None else round(self._split * camera.width)
 
         def render(progress: Progress) -> tuple[np.ndarray, int, float]:
             start = time.perf_counter()
@@ -173,7 +185,13 @@ class CpuScreen:
                 rgb = np.full((camera.height, camera.width, 3), to_bytes(np.array(background)), np.uint8)
             else:
                 moved = gaussians.moved(T, splats) if T is not None and splats is not None else gaussians
-                rgb = renderer.render(moved, camera).on(background)
+                halves = [(before, 0, x), (moved, x, camera.width - x)]
+                pictures = [
+                    renderer.render(g, camera.cropped(left, 0, width, camera.height)).on(background)
+                    for g, left, width in halves
+                    if g is not None and width > 0
+                ]
+                rgb = np.concatenate(pictures, axis=1)
             return rgb, coarseness, time.perf_counter() - start
 
         return render
@@ -242,6 +260,8 @@ class GlScreen:
         self.pace = Pace()
         self._whole = False  # the next frame is to be sharp
         self._refine = timer(self.widget, REFINE_AFTER_MS, self._sharpen)
+        self._layer_before = SplatLayer(later=self._later)
+        self._split: float | None = None
         self._part: np.ndarray | None = None  # (N,) uint8, 1 in the part
         self._shows = False
         self._camera: Camera | None = None
@@ -267,6 +287,12 @@ class GlScreen:
     def set_motion(self, T: np.ndarray | None) -> None:
         if self._part is not None:
             self._layer.set_parts(self._part, None if T is None else np.stack([np.eye(4), T]))
+        self._canvas.update()
+
+    def compare(self, before: Gaussians | None, at: float) -> None:
+        self._split = None if before is None else at
+        if before is not None:
+            self._layer_before.set_gaussians(before)
         self._canvas.update()
 
     def look(self, camera: Camera, background: Colour) -> None:
@@ -312,9 +338,9 @@ class GlScreen:
             if not self._shows:
                 gloo.clear(color=(*self._background, 1.0), depth=False)
             elif coarseness == 1:
-                self._layer.draw(self._camera, self._background)
+                self._paint(self._camera)
             else:
-                self._coarse_target.draw(self._layer, self._camera, self._background, coarseness)
+                self._coarse_target.draw(self._paint, self._camera, coarseness)
                 self._refine.start()
             gloo.gl.glFinish()
             self.pace.took(coarseness, time.perf_counter() - start, time.monotonic())
@@ -324,6 +350,19 @@ class GlScreen:
             self._failed(RendererError(f"OpenGL failed: {str(error).splitlines()[0]}", hint))
             return
         self._drawn()
+
+    def _paint(self, camera: Camera) -> None:
+        from vispy import gloo
+
+        if self._split is None:
+            self._layer.draw(camera, self._background)
+            return
+        x = round(self._split * camera.width)
+        for layer, left, width in ((self._layer_before, 0, x), (self._layer, x, camera.width - x)):
+            gloo.set_state(preset=None, scissor_test=True)
+            gloo.set_scissor(left, 0, width, camera.height)
+            layer.draw(camera, self._background)
+        gloo.set_state(preset=None, scissor_test=False)
 
 
 def opengl_device() -> str:

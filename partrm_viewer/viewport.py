@@ -17,9 +17,11 @@ from partrm_viewer.panels.overlay import Overlay, Segment
 from partrm_viewer.screens import Colour, Screen, open_screen
 from partrm_viewer.tools import navigate
 from partrm_viewer.tools.base import Point, Tool
+from renderer.overlay import draw_split
 
 BACKGROUNDS: dict[str, Colour] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
 CLICK_PX = 4.0
+LINE_PX = 7.0  # to either side of the split line, where it can be taken hold of
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,9 @@ class Viewport(QWidget):
         self._drag_from: QPointF | None = None
         self._pulling_from: QPointF | None = None
         self._far = False
+        self._before: Gaussians | None = None
+        self._split = 0.5  # of the width
+        self._splitting = False  # the line is being moved
         self.setMinimumSize(160, 160)
         self.screen_error: PartRMError | None = None
         screen, self.screen_error = open_screen(renderer, self.drawn.emit, self._fall_back_later)
@@ -84,6 +89,11 @@ class Viewport(QWidget):
         self._pull = Pull3D(grab, T) if grab is not None else None
         self.screen_.set_motion(T)
         self._look()
+
+    def compare(self, before: Gaussians | None) -> None:
+        """Show the state before on the left of a line that can be moved; None: take the line away."""
+        self._before = before
+        self._place_split()
 
     def set_background(self, name: str) -> None:
         """Choose white or black."""
@@ -129,8 +139,15 @@ class Viewport(QWidget):
         return navigate.fit(self._view.camera, width, height)
 
     def picture(self) -> QImage:
-        """Return what the 3D view shows, without arrow and badge."""
-        return self.screen_.picture()
+        """Return what the 3D view shows, without arrow and badge; the line between before and after is in it."""
+        image = self.screen_.picture()
+        if self._before is None:
+            return image
+        image = image.convertToFormat(QImage.Format.Format_RGB888)
+        width, height = image.width(), image.height()
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
+        drawn = draw_split(rows[:, : 3 * width].reshape(height, width, 3), self._split)
+        return QImage(drawn.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
     def close_screen(self) -> None:
         """Let go of threads and graphics memory."""
@@ -165,6 +182,7 @@ class Viewport(QWidget):
             old.close()
             self.screen_.set_gaussians(self._gaussians)
             self.screen_.set_part(self._splats)
+            self._place_split()
             self._adopt_screen()
         self.screen_error = error
         self.screen_changed.emit(error)
@@ -174,6 +192,13 @@ class Viewport(QWidget):
         if camera is not None:
             self.screen_.look(camera, BACKGROUNDS[self._background])
         self.overlay.update()
+
+    def _place_split(self) -> None:
+        self.screen_.compare(self._before, self._split)
+        self.overlay.set_split(None if self._before is None else self._split * self.width())
+
+    def _on_split(self, position: QPointF) -> bool:
+        return self._before is not None and abs(position.x() - self._split * self.width()) < LINE_PX
 
     def _arrow(self) -> Segment | None:
         camera = self.camera()
@@ -207,7 +232,9 @@ class Viewport(QWidget):
         self.setFocus()
         self._far = False
         left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        if left and self._on_part(event.position()) and self.pull_tool is not None:
+        if left and self._on_split(event.position()):
+            self._splitting = True
+        elif left and self._on_part(event.position()) and self.pull_tool is not None:
             self._pulling_from = event.position()
             self.pull_tool.press(self._image_px(event.position()))
         else:
@@ -215,7 +242,10 @@ class Viewport(QWidget):
 
     def _move(self, event: QMouseEvent) -> None:
         at = event.position()
-        if self._pulling_from is not None and self.pull_tool is not None:
+        if self._splitting:
+            self._split = min(max(at.x() / max(self.width(), 1), 0.02), 0.98)  # it can always be taken hold of again
+            self._place_split()
+        elif self._pulling_from is not None and self.pull_tool is not None:
             step = at - self._pulling_from
             self._far = self._far or step.manhattanLength() > CLICK_PX
             self.pull_tool.move(self._image_px(at), self._far)
@@ -232,14 +262,15 @@ class Viewport(QWidget):
                 self._view = navigate.orbit(self._view, step.x(), step.y())
             self._look()
         else:
-            over = self._on_part(at)
-            self.screen_.widget.setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor)
+            shape = Qt.CursorShape.PointingHandCursor if self._on_part(at) else Qt.CursorShape.ArrowCursor
+            self.screen_.widget.setCursor(Qt.CursorShape.SplitHCursor if self._on_split(at) else shape)
 
     def _release(self, event: QMouseEvent) -> None:
         if self._pulling_from is not None and self.pull_tool is not None:
             self._pulling_from = None
             self.pull_tool.release(self._image_px(event.position()))
         self._drag_from = None
+        self._splitting = False
 
     def _double_click(self, event: QMouseEvent) -> None:
         camera = self.camera()
@@ -274,4 +305,5 @@ class Viewport(QWidget):
         super().resizeEvent(event)
         self.screen_.widget.setGeometry(self.rect())
         self.overlay.setGeometry(self.rect())
+        self._place_split()
         self._look()

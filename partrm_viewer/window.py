@@ -70,6 +70,7 @@ class Window(QMainWindow):
         self._tell_frame_soon = timer(self, TELL_FRAME_MS, self._tell_frame)
         self.parts.viewport.drawn.connect(self._frame_drawn)
         self._help: HelpSheet | None = None
+        self._comparing = False
         self._tool: PullTool | BoxTool = self.pull
         self.bars = Bars(self, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
@@ -184,6 +185,12 @@ class Window(QMainWindow):
     def focus_part(self) -> None:
         """Turn around the selected part."""
         self.parts.viewport.focus_part()
+
+    def compare(self) -> None:
+        """Show the state before beside the shown one, or no longer."""
+        self._comparing = not self._comparing
+        self._show_before(self.session.document)
+        self._refresh_actions()
 
     def next_state(self) -> None:
         """Show the next state, after the last one the first."""
@@ -305,6 +312,7 @@ class Window(QMainWindow):
                 gaussians = shown.gaussians if shown is not None else None
                 parts.viewport.set_gaussians(gaussians, camera, keep_view=old.key == new.key)
             self._show_last_drag(new)
+            self._show_before(new)
         if old.part is not new.part or old.shown is not shown:
             part = new.part
             parts.photo.set_part(part.mask if part is not None else None)
@@ -332,6 +340,10 @@ class Window(QMainWindow):
         shown = document.shown
         self.parts.photo.set_drag(shown.drags[-1] if shown is not None and shown.drags else None, faint=True)
 
+    def _show_before(self, document: Document) -> None:
+        before = document.before if self._comparing else None
+        self.parts.viewport.compare(before.gaussians if before is not None else None)
+
     def _refresh_badge(self) -> None:
         document, gesture, overlay = self.session.document, self.pull.gesture, self.parts.viewport.overlay
         shown = document.shown
@@ -357,6 +369,7 @@ class Window(QMainWindow):
         checked = {
             "use_pull": self._tool is self.pull,
             "use_box": self._tool is self.box,
+            "compare": self._comparing,
             "background": self.settings.background == "black",
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }

@@ -217,15 +217,15 @@ def seen_from(
 
 
 class CoarseTarget:
-    """Draws a layer with fewer pixels and stretches the picture over the whole frame buffer."""
+    """Draws with fewer pixels and stretches the picture over the whole frame buffer."""
 
     def __init__(self) -> None:
         self._program = gloo.Program((SHADERS / "picture.vert").read_text(), (SHADERS / "picture.frag").read_text())
         self._program["a_corner"] = gloo.VertexBuffer(CORNERS)
         self._target: gloo.FrameBuffer | None = None
 
-    def draw(self, layer: SplatLayer, camera: Camera, background: Sequence[float], coarseness: int) -> None:
-        """Draw with 1 / coarseness of the camera's pixels a side; else as SplatLayer.draw."""
+    def draw(self, paint: Callable[[Camera], None], camera: Camera, coarseness: int) -> None:
+        """Draw with 1 / coarseness of the camera's pixels a side; paint is given the smaller camera."""
         small = camera.resized(-(-camera.width // coarseness), -(-camera.height // coarseness))
         shape = (small.height, small.width)
         if self._target is None or self._target.shape != shape:
@@ -234,7 +234,7 @@ class CoarseTarget:
             self._program["u_picture"] = picture
         with self._target:
             gloo.set_viewport(0, 0, small.width, small.height)
-            layer.draw(small, background)
+            paint(small)
         gloo.set_viewport(0, 0, camera.width, camera.height)
         gloo.set_state(preset=None, depth_test=False, cull_face=False, blend=False)
         self._program.draw("triangle_strip")

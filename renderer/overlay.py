@@ -1,4 +1,4 @@
-"""What is drawn over the splats: drags, a grid, axes. The same lines in the viewport and in captures."""
+"""What is drawn over the splats in captures: drags, a grid, axes, the line between before and after."""
 
 from __future__ import annotations
 
@@ -66,6 +66,21 @@ def draw_axes(
         coverage = np.zeros(image.shape[:2], np.uint8)
         _stroke(coverage, project_segments(camera, [(at, at + length * axis)]), max(1.5, min(image.shape[:2]) / 250))
         image = lay(image, coverage, colour)
+    return image
+
+
+def draw_split(image: np.ndarray, at: float) -> np.ndarray:
+    """Draw the upright line between two halves, at 0 (left) ... 1 (right) of the width.
+
+    image: (H, W, 3 | 4) uint8, alpha straight; returned as a copy.
+    """
+    height, width = image.shape[:2]
+    ends = (np.array([at * width, 0.0]), np.array([at * width, float(height)]))
+    thin = max(1.0, min(height, width) / 400)
+    for grown, tone in ((2.0, (255, 255, 255)), (0.0, GREY)):
+        coverage = np.zeros((height, width), np.uint8)
+        _stroke(coverage, [ends], thin + grown)
+        image = lay(image, coverage, tone)
     return image
 
 

@@ -1,4 +1,4 @@
-"""Overlay: the arrow of a pull, a box, a badge and a note, painted over a picture; it never takes the mouse."""
+"""Overlay: a pull's arrow, a box, a split line, a badge and a note over a picture; it never takes the mouse."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Overlay(QWidget):
         self._badge = ""
         self._note = ""
         self._box: QRectF | None = None
+        self._split: float | None = None
         self._faint = False
 
     def set_faint(self, faint: bool) -> None:
@@ -55,9 +56,17 @@ class Overlay(QWidget):
         self._box = box
         self.update()
 
+    def set_split(self, x: float | None) -> None:
+        """Show the line between before and after at x, widget pixels."""
+        if x != self._split:
+            self._split = x
+            self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._split is not None:
+            _paint_split(painter, self._split, self.height())
         if (arrow := self._arrow()) is not None:
             painter.setOpacity(0.5 if self._faint else 1.0)
             _paint_arrow(painter, QPointF(*arrow[0]), QPointF(*arrow[1]))
@@ -67,12 +76,26 @@ class Overlay(QWidget):
             painter.drawRect(self._box)
             painter.setPen(QPen(PULL, 1.5, Qt.PenStyle.DashLine))
             painter.drawRect(self._box)
-        if self._badge:
+        if self._badge and (self._split is None or self._split > _pill_width(painter, self._badge) + 24):
             _paint_pill(painter, self._badge, 12, 12)
         if self._note:
             width = _pill_width(painter, self._note)
             _paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
         painter.end()
+
+
+def _paint_split(painter: QPainter, x: float, height: int) -> None:
+    middle = QPointF(x, height / 2)
+    for colour, width in ((QColor(255, 255, 255, 235), 4.0), (PULL, 1.6)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLine(QPointF(x, 0), QPointF(x, height))
+    painter.setPen(QPen(PULL, 1.6))
+    painter.setBrush(Qt.GlobalColor.white)
+    painter.drawEllipse(middle, 10.0, 10.0)
+    painter.setBrush(PULL)
+    for side in (-1, 1):  # two small heads: it can be moved either way
+        tip, back = middle + QPointF(side * 7.0, 0), side * 3.0
+        painter.drawPolygon(QPolygonF([tip, middle + QPointF(back, -3.0), middle + QPointF(back, 3.0)]))
 
 
 def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF) -> None:

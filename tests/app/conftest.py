@@ -236,9 +236,9 @@ def make_window(qtbot: QtBot, fake: FakePipeline, tmp_path: Path) -> Iterator[Ma
 
 
 @pytest.fixture
-def driver(make_window: MakeWindow, qtbot: QtBot) -> Driver:
-    """Open the real window, drawn by the CPU renderer."""
-    return Driver(make_window(), qtbot)
+def driver(make_window: MakeWindow, qtbot: QtBot, request: pytest.FixtureRequest) -> Driver:
+    """Open the real window, drawn by the CPU renderer unless the test's parameter names another."""
+    return Driver(make_window(getattr(request, "param", "cpu")), qtbot)
 
 
 @pytest.fixture(scope="session")

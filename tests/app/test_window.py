@@ -169,9 +169,10 @@ def test_opengl_that_breaks_while_drawing_falls_back_to_cpu(
 
 
 def pixels(window: Window) -> np.ndarray:
-    """Return the 3D view's bytes."""
+    """Return the 3D view, (H, W, 3)."""
     image = window.parts.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
-    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine()).astype(int)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
 
 
 @pytest.mark.parametrize("renderer", ["gl", "cpu"])
@@ -223,6 +224,41 @@ def test_orbit_survives_a_prediction(driver: Any, photo: Path) -> None:
     before = viewport.camera().T_world_camera
     driver.pull_and_wait()
     assert np.array_equal(viewport.camera().T_world_camera, before)
+
+
+@pytest.mark.parametrize("driver", ["gl", "cpu"], indirect=True)
+def test_before_and_after_on_two_sides_of_a_line_that_can_be_moved(driver: Any, photo: Path) -> None:
+    driver.open(photo)
+    window = driver.window
+    assert not window.bars.actions["compare"].isEnabled()
+    driver.pull_and_wait()
+    viewport, screen = window.parts.viewport, window.parts.viewport.screen_.widget
+
+    def settled() -> np.ndarray:
+        driver.qtbot.wait(400)
+        return pixels(window)
+
+    after = settled()
+    window.session.show(0)
+    before = settled()
+    window.session.show(1)
+    window.bars.actions["compare"].trigger()
+    both = settled()
+    line = both.shape[1] // 2
+    assert abs(both[:, : line - 5] - before[:, : line - 5]).mean() < 0.1
+    assert abs(both[:, line + 5 :] - after[:, line + 5 :]).mean() < 0.1
+    middle = QPoint(screen.width() // 2, 30)
+    QTest.mousePress(screen, LEFT, NONE, middle)
+    QTest.mouseMove(screen, middle - QPoint(2 * screen.width(), 0))
+    QTest.mouseRelease(screen, LEFT, NONE, middle)
+    assert viewport.at_home  # the line was moved, not the view
+    assert abs(settled()[:, 30:] - after[:, 30:]).mean() < 0.1
+    window.session.show(0)
+    assert not window.bars.actions["compare"].isEnabled()
+    assert abs(settled() - before).mean() < 0.1
+    window.session.show(1)
+    window.bars.actions["compare"].trigger()
+    assert abs(settled() - after).mean() < 0.1
 
 
 def test_states_are_shown_renamed_and_removed(driver: Any, photo: Path) -> None:

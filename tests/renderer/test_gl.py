@@ -177,7 +177,7 @@ def test_a_coarse_picture_fills_the_frame_buffer(gl: GlRenderer) -> None:
     gl.layer.set_gaussians(gaussians)
     coarse = CoarseTarget()
     with gloo.FrameBuffer(gloo.RenderBuffer((90, 120))):
-        coarse.draw(gl.layer, CAMERA, (1, 1, 1), 2)
+        coarse.draw(lambda camera: gl.layer.draw(camera, (1, 1, 1)), CAMERA, 2)
         drawn = gloo.read_pixels((0, 0, 120, 90))[..., :3]
     small = CpuRenderer().render(gaussians, CAMERA.resized(60, 45)).on()
     assert psnr(drawn, np.repeat(np.repeat(small, 2, 0), 2, 1)) > 30

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.camera import Camera
-from renderer.overlay import ORANGE, draw_axes, draw_drag, draw_grid, project_segments
+from renderer.overlay import ORANGE, draw_axes, draw_drag, draw_grid, draw_split, project_segments
 
 CAMERA = Camera.orbit(30, 20, 2.5, 45, 200, 150)
 
@@ -40,3 +40,10 @@ def test_grid_and_axes_show_and_stop_at_the_camera() -> None:
     through = project_segments(CAMERA, [(CAMERA.position * 2, np.zeros(3))])
     assert len(through) == 1 and np.isfinite(through[0]).all()
     assert project_segments(CAMERA, [(CAMERA.position * 2, CAMERA.position * 3)]) == []
+
+
+def test_the_split_line_stands_where_it_is_put() -> None:
+    drawn = draw_split(np.zeros((150, 200, 3), np.uint8), 0.25)
+    touched = np.flatnonzero(drawn.any(axis=(0, 2)))
+    assert touched.min() >= 45 and touched.max() <= 55
+    assert drawn[:, 50].any(axis=1).all()
