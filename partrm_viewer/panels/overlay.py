@@ -76,8 +76,10 @@ class Overlay(QWidget):
             painter.drawRect(self._box)
             painter.setPen(QPen(PULL, 1.5, Qt.PenStyle.DashLine))
             painter.drawRect(self._box)
-        if self._badge and (self._split is None or self._split > _pill_width(painter, self._badge) + 24):
-            _paint_pill(painter, self._badge, 12, 12)
+        right = 0.0 if self._split is None else self._split
+        for text, x0, x1 in (("Before" if right else "", 0.0, right), (self._badge, right, float(self.width()))):
+            if text and _pill_width(painter, text) + 24 < x1 - x0:
+                _paint_pill(painter, text, x0 + 12, 12)
         if self._note:
             width = _pill_width(painter, self._note)
             _paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
