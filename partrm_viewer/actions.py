@@ -69,6 +69,15 @@ ACTIONS = (
         "camera",
         _has_state,
     ),
+    Action(
+        "film",
+        "Save &film…",
+        "File",
+        "Film one turn around the shown state, from where you look at it",
+        ("Ctrl+Shift+F",),
+        "film",
+        _has_state,
+    ),
     Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
     Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", lambda s: s.undo_text is not None),
     Action(
@@ -140,7 +149,7 @@ ACTIONS = (
 )
 
 TOOL_BAR = (
-    ("open_image", "open_splat", "save_splat", "screenshot"),
+    ("open_image", "open_splat", "save_splat", "screenshot", "film"),
     ("undo", "redo"),
     ("use_pull", "use_box"),
     ("input_view", "focus_part", "compare", "background"),

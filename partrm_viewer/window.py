@@ -29,6 +29,7 @@ from partrm_viewer.screens import timer
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.pull import Gesture, PullTool
+from partrm_viewer.viewport import BACKGROUNDS
 from partrm_viewer.workbench import Workbench
 
 SAMPLE = themes.RESOURCES / "samples" / "cabinet.png"
@@ -135,6 +136,14 @@ class Window(QMainWindow):
             self.say(f"Saved {path}")
         else:
             self.tell(FormatError(f"{path} could not be written.", "Choose a folder that you may write to, and .png."))
+
+    def film(self) -> None:
+        """Ask where, and film one turn around the shown state as the 3D view looks at it."""
+        shown, camera = self.session.document.shown, self.parts.viewport.camera()
+        assert shown is not None and camera is not None
+        path = self._ask_where("Save film", f"{shown.name}.mp4", "MP4 (*.mp4);;WebP (*.webp);;GIF (*.gif)")
+        if path is not None:
+            self.bench.film(path, camera, BACKGROUNDS[self.settings.background])
 
     def quit(self) -> None:
         """Close the window."""

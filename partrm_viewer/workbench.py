@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from model.camera import Camera
 from model.drag import Drag
 from model.errors import PartRMError
 from model.gaussians import Gaussians
@@ -21,6 +22,8 @@ from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
 
+FILM_FRAMES = 120  # four seconds
+FILM_SIZE = (1280, 720)  # px
 SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"; even above it, 1 in 30 is wrong
 
 
@@ -134,6 +137,20 @@ class Workbench:
             self._face.say(". ".join([f"Saved {path}", *lost]))
 
         self._start("save", f"Saving {path.name}", run, done)
+
+    def film(self, path: Path, camera: Camera, background: Sequence[float]) -> None:
+        """Film one turn around the shown state, beginning at a camera; background: r, g, b, 0..1."""
+        shown = self._session.document.shown
+        assert shown is not None
+
+        def run(progress: Progress) -> Path:
+            from renderer.base import choose
+            from renderer.capture import turntable
+
+            renderer, _ = choose("cpu")  # OpenGL belongs to the window
+            return turntable(renderer, shown.gaussians, camera, path, FILM_FRAMES, FILM_SIZE, background, 30, progress)
+
+        self._start("film", f"Filming {path.name}", run, lambda saved: self._face.say(f"Saved {saved}"))
 
     # ---- pulls
 

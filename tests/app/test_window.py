@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtTest import QTest
@@ -113,6 +114,24 @@ def test_a_splat_that_cannot_be_saved_tells_why(driver: Any, photo: Path, tmp_pa
     driver.open(photo)
     driver.window.bench.save(tmp_path / "state.xyz")
     driver.wait(lambda: driver.window.parts.messages.title != "")
+
+
+def test_a_film_of_the_shown_state_can_be_cancelled_and_is_written_whole(
+    driver: Any, photo: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("partrm_viewer.workbench.FILM_SIZE", (64, 48))
+    monkeypatch.setattr("partrm_viewer.workbench.FILM_FRAMES", 6)
+    driver.open(photo)
+    window, path = driver.window, tmp_path / "turn.gif"
+    monkeypatch.setattr(window, "_ask_where", lambda *_: path)
+    window.film()
+    window.jobs.cancel_all()
+    window.film()
+    driver.wait(path.exists)
+    driver.wait(lambda: window.parts.status.text() == f"Saved {path}")
+    with Image.open(path) as film:
+        assert getattr(film, "n_frames", 1) == 6 and film.size == (64, 48)
+    assert sorted(p.suffix for p in tmp_path.iterdir() if p.name.startswith("turn")) == [".gif"]
 
 
 def test_weights_that_fail_leave_the_window_up(make_window: Any, qtbot: QtBot, photo: Path) -> None:
