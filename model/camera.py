@@ -98,6 +98,13 @@ class Camera:
             self, fx=self.fx * sx, fy=self.fy * sy, cx=self.cx * sx, cy=self.cy * sy, width=width, height=height
         )
 
+    def fitted(self, width: int, height: int) -> Camera:
+        """Return the view at another picture size, not stretched: everything it showed is still in the picture."""
+        s = min(width / self.width, height / self.height)
+        cx = 0.5 * width + s * (self.cx - 0.5 * self.width)
+        cy = 0.5 * height + s * (self.cy - 0.5 * self.height)
+        return replace(self, fx=s * self.fx, fy=s * self.fy, cx=cx, cy=cy, width=width, height=height)
+
     def cropped(self, x0: float, y0: float, width: int, height: int) -> Camera:
         """Return the camera of the window whose upper left corner is (x0, y0); it may reach outside."""
         return replace(self, cx=self.cx - x0, cy=self.cy - y0, width=width, height=height)

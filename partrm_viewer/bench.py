@@ -23,7 +23,7 @@ from model.formats import files
 from model.gaussians import Gaussians, quaternion_from_matrix
 from partrm_viewer.export import peak_memory_bytes
 from renderer.base import probe
-from renderer.capture import framed, turned
+from renderer.capture import turned
 
 COUNTS = (16_384, 65_536, 262_144, 1_048_576)
 SIZES = ((512, 512), (1920, 1080))
@@ -58,7 +58,7 @@ def object_splats(count: int, degree: int = 0, seed: int = 0) -> Gaussians:
 
 def views(width: int, height: int) -> list[Camera]:
     """Return cameras that turn round the object by 3 degrees each: every frame is sorted anew."""
-    camera = framed(Camera.orbit(30, 20, 2.2, 40, 512, 512), width, height)
+    camera = Camera.orbit(30, 20, 2.2, 40, 512, 512).fitted(width, height)
     return [turned(camera, 3.0 * k, np.zeros(3)) for k in range(FRAMES + 1)]
 
 

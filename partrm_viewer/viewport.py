@@ -17,7 +17,7 @@ from partrm_viewer.panels.overlay import Overlay, Segment
 from partrm_viewer.screens import Colour, Screen, open_screen
 from partrm_viewer.tools import navigate
 from partrm_viewer.tools.base import Point, Tool
-from renderer.overlay import draw_split
+from renderer.pick import pick
 
 BACKGROUNDS: dict[str, Colour] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
 CLICK_PX = 4.0
@@ -136,13 +136,15 @@ class Viewport(QWidget):
             return None
         ratio = self.devicePixelRatioF()
         width, height = max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
-        return navigate.fit(self._view.camera, width, height)
+        return self._view.camera.fitted(width, height)
 
     def picture(self) -> QImage:
         """Return what the 3D view shows, without arrow and badge; the line between before and after is in it."""
         image = self.screen_.picture()
         if self._before is None:
             return image
+        from renderer.overlay import draw_split  # late: OpenCV takes its time
+
         image = image.convertToFormat(QImage.Format.Format_RGB888)
         width, height = image.width(), image.height()
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
@@ -277,9 +279,9 @@ class Viewport(QWidget):
         if self._gaussians is None or self._view is None or camera is None:
             return
         at = event.position() * self.devicePixelRatioF()
-        point = navigate.pick(self._gaussians, camera, (at.x(), at.y()))
-        if point is not None:
-            self._view = navigate.focus(self._view, point)
+        picked = pick(self._gaussians, camera, (at.x(), at.y()))
+        if picked is not None:
+            self._view = navigate.focus(self._view, picked.point)
             self._look()
 
     def _wheel(self, event: QWheelEvent) -> None:

@@ -37,7 +37,7 @@ def still(
     Beyond TILE a side it is drawn in parts: the same pixels within one step of rounding, within a few where a camera
     stands so near that single splats fill a part. Raises RendererError where the computer cannot draw it.
     """
-    view = camera if size is None else framed(camera, *size)
+    view = camera if size is None else camera.fitted(*size)
     picture = np.empty((view.height, view.width, 4 if background is None else 3), np.uint8)
     for top, y0, y1, bottom in _spans(view.height):
         for left, x0, x1, right in _spans(view.width):
@@ -58,14 +58,6 @@ def _spans(length: int) -> list[tuple[int, int, int, int]]:
     step = TILE - 2 * LAP
     starts = [(min(max(0, a - LAP), length - TILE), a) for a in range(0, length, step)]
     return [(start, a, min(a + step, length), start + TILE) for start, a in starts]
-
-
-def framed(camera: Camera, width: int, height: int) -> Camera:
-    """Return the view at another picture size, not stretched: everything it showed is still in the picture."""
-    s = min(width / camera.width, height / camera.height)
-    cx = 0.5 * width + s * (camera.cx - 0.5 * camera.width)
-    cy = 0.5 * height + s * (camera.cy - 0.5 * camera.height)
-    return replace(camera, fx=s * camera.fx, fy=s * camera.fy, cx=cx, cy=cy, width=width, height=height)
 
 
 def turned(camera: Camera, angle_deg: float, target: np.ndarray) -> Camera:
@@ -142,7 +134,7 @@ def camera_path(
     if not cameras:
         raise FormatError("There is no camera to film from.", "Set at least one camera.")
     first = _sized(cameras[0], size)
-    keys = [framed(camera, first.width, first.height) for camera in cameras]
+    keys = [camera.fitted(first.width, first.height) for camera in cameras]
     way = keys if frames is None else [between(keys, at) for at in np.linspace(0, len(keys) - 1, frames)]
     return _film(renderer, repeat(gaussians), way, path, background, fps, progress)
 
@@ -194,7 +186,7 @@ def _film(
 def _sized(camera: Camera, size: Size | None) -> Camera:
     if size is None:
         return camera
-    return framed(camera, size, size) if isinstance(size, int) else framed(camera, *size)
+    return camera.fitted(size, size) if isinstance(size, int) else camera.fitted(*size)
 
 
 def _middle(gaussians: Gaussians) -> np.ndarray:

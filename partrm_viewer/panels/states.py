@@ -175,7 +175,7 @@ def _cropped(snapshot: Snapshot) -> np.ndarray:
 def _dotted(snapshot: Snapshot) -> np.ndarray:
     size = (THUMB.height() * 2, THUMB.width() * 2)
     rgb = np.full((*size, 3), 255, np.uint8)
-    camera = navigate.fit(navigate.home(snapshot.gaussians, None).camera, size[1], size[0])
+    camera = navigate.home(snapshot.gaussians, None).camera.fitted(size[1], size[0])
     pixels, depth = camera.project(snapshot.gaussians.positions)
     order = np.argsort(-depth)  # nearest last, so that it is on top
     order = order[(depth[order] > 1e-3) & (snapshot.gaussians.opacities[order] > 0.2)]

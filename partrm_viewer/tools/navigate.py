@@ -27,20 +27,6 @@ class View:
         return float(np.linalg.norm(self.camera.position - self.target))
 
 
-def fit(camera: Camera, width: int, height: int) -> Camera:
-    """Show the whole picture of a camera in a window of another shape, centred, pixels square."""
-    scale = min(width / camera.width, height / camera.height)
-    return Camera(
-        camera.T_world_camera,
-        camera.fx * scale,
-        camera.fy * scale,
-        (camera.cx - camera.width / 2) * scale + width / 2,
-        (camera.cy - camera.height / 2) * scale + height / 2,
-        width,
-        height,
-    )
-
-
 def orbit(view: View, dx_px: float, dy_px: float) -> View:
     """Turn around the target: sideways about the world's y axis, up and down about the camera's x axis."""
     T = view.camera.T_world_camera
@@ -93,17 +79,6 @@ def home(gaussians: Gaussians, camera: Camera | None) -> View:
     radius = max(float(np.linalg.norm(high - low)) / 2, 1e-3)
     distance = 1.15 * radius / np.sin(np.deg2rad(20.0))
     return View(Camera.orbit(25, 18, distance, 40, 512, 512, (target[0], target[1], target[2])), target)
-
-
-def pick(gaussians: Gaussians, camera: Camera, at_px: tuple[float, float], radius_px: float = 6.0) -> np.ndarray | None:
-    """Find the nearest splat centre under a pixel, (3,) world; None where there is nothing."""
-    pixels, depth = camera.project(gaussians.positions)
-    near = np.hypot(pixels[:, 0] - at_px[0], pixels[:, 1] - at_px[1]) < radius_px
-    near &= (depth > 1e-3) & (gaussians.opacities > 0.3)
-    if not near.any():
-        return None
-    index = np.flatnonzero(near)
-    return gaussians.positions[index[np.argmin(depth[index])]].astype(np.float64)
 
 
 def _rotation(axis: np.ndarray, angle_deg: float) -> np.ndarray:

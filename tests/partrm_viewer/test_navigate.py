@@ -58,7 +58,7 @@ def test_zoom_and_back() -> None:
 
 @pytest.mark.parametrize("size", [(300, 900), (900, 300), (640, 480)])
 def test_fit_shows_the_whole_picture(size: tuple[int, int]) -> None:
-    fitted = navigate.fit(CAMERA, *size)
+    fitted = CAMERA.fitted(*size)
     corners = CAMERA.unproject(np.array([[0.0, 0], [640, 480]]), 3.0)
     pixels, _ = fitted.project(corners)
     assert (pixels >= -1e-6).all() and (pixels <= np.array(size) + 1e-6).all()
@@ -75,5 +75,3 @@ def test_home_frames_a_splat_file() -> None:
     inside = (depth > 0) & (np.abs(pixels - 256) < 256).all(axis=1)
     assert inside.mean() > 0.9
     assert navigate.home(g, CAMERA).camera is CAMERA
-    nearest = navigate.pick(g, home.camera, (256, 256), radius_px=60)
-    assert nearest is not None and navigate.pick(g, home.camera, (-500, -500)) is None

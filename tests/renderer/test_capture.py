@@ -20,7 +20,6 @@ from renderer.base import Frame
 from renderer.capture import (
     between,
     camera_path,
-    framed,
     state_sequence,
     still,
     turned,
@@ -179,7 +178,7 @@ def test_stills_of_any_size_show_the_same_view() -> None:
     gaussians = random_splats(50)
     assert still(CpuRenderer(), gaussians, CAMERA, (300, 100)).shape == (100, 300, 3)
     assert still(CpuRenderer(), gaussians, CAMERA, background=None).shape == (CAMERA.height, CAMERA.width, 4)
-    wide = framed(CAMERA, 3 * CAMERA.width, CAMERA.height)
+    wide = CAMERA.fitted(3 * CAMERA.width, CAMERA.height)
     a, _ = CAMERA.project(np.array([0.1, 0.2, 0.3]))
     b, _ = wide.project(np.array([0.1, 0.2, 0.3]))
     assert np.allclose(b - a, [CAMERA.width, 0])
