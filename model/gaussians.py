@@ -67,6 +67,16 @@ class Gaussians:
             sh=self.sh[index],
         )
 
+    def box(self, stray_percent: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lower and the upper corner, (3,) each, so many strays left out at each end of each axis."""
+        low, high = np.percentile(self.positions, [stray_percent, 100 - stray_percent], axis=0)
+        return low, high
+
+    def with_sh_degree(self, degree: int) -> Gaussians:
+        """Return the same Gaussians at a degree of spherical harmonics, 0..3: cut, or padded with zeros."""
+        k = (degree + 1) ** 2
+        return replace(self, sh=np.pad(self.sh[:, :k], ((0, 0), (0, max(k - self.sh.shape[1], 0)), (0, 0))))
+
     def moved(self, T: np.ndarray, index: np.ndarray | None = None) -> Gaussians:
         """Apply a rigid (4, 4) transform to all Gaussians, or to those at a boolean mask.
 
@@ -82,13 +92,13 @@ class Gaussians:
 def concatenate(parts: list[Gaussians]) -> Gaussians:
     """Join sets of Gaussians; lower SH degrees are padded with zeros to the highest."""
     assert parts
-    k = max(p.sh.shape[1] for p in parts)
+    degree = max(p.sh_degree for p in parts)
     return Gaussians(
         np.concatenate([p.positions for p in parts]),
         np.concatenate([p.rotations for p in parts]),
         np.concatenate([p.scales for p in parts]),
         np.concatenate([p.opacities for p in parts]),
-        np.concatenate([np.pad(p.sh, ((0, 0), (0, k - p.sh.shape[1]), (0, 0))) for p in parts]),
+        np.concatenate([p.with_sh_degree(degree).sh for p in parts]),
         antialiased=parts[0].antialiased,
     )
 

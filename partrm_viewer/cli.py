@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,6 +24,7 @@ examples:
   %(prog)s view cabinet.png                  open the window on a photo
   %(prog)s predict cabinet.png --drag 310,420,380,455 -o out/state.ply --input-view out/view.png
   %(prog)s render out/state.ply --cameras transforms.json -o out/views
+  %(prog)s film out/state.ply -o turn.mp4
   %(prog)s doctor                            what this computer has and what will be used
 """
 
@@ -47,10 +49,32 @@ example:
 """
 
 CONVERT = """\
-Turn one splat format into another; what the target cannot hold is said, a line each.
+Turn one splat format into another. What the target cannot hold is said, a line each; then what was written is read
+again, and both are drawn from three sides: the last line says how much the pictures differ.
 
-example:
+Several files, or a folder of numbered PLY files, go into a folder: OUT without an ending. They are frame0001.ply,
+frame0002.ply, ... there, which this and other programs play as one motion.
+
+examples:
   %(prog)s scan.ply scan.splat
+  %(prog)s scan.spz scan.ply --sh 3          some viewers refuse a PLY without f_rest
+  %(prog)s scan.ply scan.spz --spz 2         for programs that do not know version 3 yet
+  %(prog)s shut.spz ajar.spz open.spz door   three files of another kind as a motion
+"""
+
+FILM = """\
+Film splats. One file is turned around once. Several, or a folder of numbered PLY files, are shown one after the other.
+
+OUT's ending chooses: .mp4, .gif or .webp; a folder, without an ending, takes PNGs. Where no camera is given, the film
+begins on the side that the window shows first, far enough away to see everything. A transforms.json with one camera
+says where to begin instead; one file is filmed along several: one frame each, or smoothly through them in --frames.
+
+examples:
+  %(prog)s scan.ply -o turn.mp4
+  %(prog)s scan.ply -o swing.webp --turn 60 --frames 48 --size 1280x720 --background transparent
+  %(prog)s scan.ply -o flight.mp4 --cameras transforms.json --frames 240 --fps 30
+  %(prog)s shut.ply ajar.ply open.ply -o door.gif --fps 2
+  %(prog)s states -o motion.mp4 --frames 96 --turn 90      each file in states/ for its share of 96 frames
 """
 
 TRAIN = """\
@@ -152,9 +176,27 @@ def parser() -> Parser:
     p.set_defaults(run=_render)
 
     p = verb("convert", "turn one splat format into another", CONVERT)
-    p.add_argument("source", type=Path, metavar="IN", help="a splat file")
-    p.add_argument("target", type=Path, metavar="OUT", help="the ending chooses the format")
+    p.add_argument("sources", nargs="+", type=Path, metavar="IN", help="a splat file; or several, or their folder")
+    p.add_argument("target", type=Path, metavar="OUT", help="the ending chooses the format; none for numbered PLYs")
+    p.add_argument("--sh", type=int, choices=range(4), help="cut or pad spherical harmonics to this degree")
+    p.add_argument("--spz", type=int, choices=[2, 3], help="version of an .spz file (default: 3)")
     p.set_defaults(run=_convert)
+
+    p = verb("film", "film a splat file from all around, or several as a motion", FILM)
+    p.add_argument("splats", nargs="+", type=Path, metavar="SPLAT", help="a splat file; or several, or their folder")
+    p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help=".mp4, .gif, .webp; a folder for PNGs")
+    p.add_argument("--cameras", type=Path, metavar="JSON", help="a transforms.json: where to begin, or a way")
+    p.add_argument("--frames", type=_count, metavar="N", help="pictures (default: 72; one a file or camera of several)")
+    p.add_argument("--fps", type=_number(0.1, 240), default=24.0, metavar="F", help="pictures a second (default: 24)")
+    p.add_argument(
+        "--turn", type=_number(-1e6, 1e6), metavar="DEG", help="how far around (default: 360; 0 with several files)"
+    )
+    p.add_argument(
+        "--size", type=_size, metavar="WxH", help="in pixels, or one number (default: 512; the cameras' own)"
+    )
+    p.add_argument("--background", choices=["white", "black", "transparent"], default="white", help="what lies behind")
+    add_renderer(p)
+    p.set_defaults(run=_film)
 
     p = verb("train", "train the networks that the app ships", TRAIN)
     p.add_argument("--preset", choices=["embedded"], default="embedded", help="which networks")
@@ -228,17 +270,31 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from model.formats import files
+    from partrm_viewer.convert import convert
 
-    files.writer_of(options.target)  # an unknown ending is said before a long read
-    gaussians = files.read(options.source)
-    lost = files.write(options.target, gaussians)
-    held = len(files.read(options.target))  # what other programs will find there
-    if held != len(gaussians):
-        lost.append(f"{len(gaussians) - held:,} of {len(gaussians):,} Gaussians dropped.")
-    for line in lost:
+    for line in convert(options.sources, options.target, options.sh, options.spz, progress_line()):
         print(line)
     print(options.target)
+    return 0
+
+
+def _film(options: argparse.Namespace) -> int:
+    from partrm_viewer.film import film
+
+    print(
+        film(
+            options.splats,
+            options.out,
+            cameras=options.cameras,
+            frames=options.frames,
+            fps=options.fps,
+            turn_deg=options.turn,
+            size=options.size,
+            background=options.background,
+            renderer=options.renderer,
+            progress=progress_line(),
+        )
+    )
     return 0
 
 
@@ -314,6 +370,26 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return number
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:  # argparse names it where the text is none
+        if not low <= (value := float(text)) <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not {low:g} to {high:g}")
+        return value
+
+    return number
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    try:
+        size = int(width), int(height or width)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a size: 512 or 1280x720") from None
+    if not all(1 <= side <= 16384 for side in size):
+        raise argparse.ArgumentTypeError(f"{text} is not 1 to 16384 pixels a side")
+    return size
 
 
 def _join_negative(words: list[str]) -> list[str]:

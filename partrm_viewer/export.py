@@ -202,8 +202,9 @@ def picture_name(file_path: str) -> Path:
 
 def from_outside(gaussians: Gaussians, camera: Camera) -> Camera:
     """Return a camera on the input camera's side that sees all splats, also when it is carried around them."""
-    low, high = np.percentile(gaussians.positions, [1, 99], axis=0)  # a few stray splats must not set the distance
-    centre, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 or 1.0
+    low, high = gaussians.box()  # a few stray splats must not set the distance
+    rim = 2 * float(np.median(gaussians.scales.max(axis=1)))  # the box is one of centres
+    centre, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 + rim or 1.0
     x, y, z = camera.position - centre
     azimuth_deg, elevation_deg = np.rad2deg([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))])
     distance = radius / np.sin(np.deg2rad(TURNTABLE_FOV_DEG / 2))

@@ -191,4 +191,4 @@ def _sized(camera: Camera, size: Size | None) -> Camera:
 
 def _middle(gaussians: Gaussians) -> np.ndarray:
     """Return the point to turn around, (3,) world units; a few stray splats do not move it."""
-    return np.median(gaussians.positions, axis=0).astype(float) if len(gaussians) else np.zeros(3)
+    return np.mean(gaussians.box(), axis=0) if len(gaussians) else np.zeros(3)

@@ -181,6 +181,9 @@ def test_drag_may_begin_with_a_minus() -> None:
         ("render", "no.ply", "--cameras", "no.json", "-o", "views"),
         ("convert", "no.ply", "other.splat"),
         ("convert", "no.ply", "other.xyz"),
+        ("convert", "no.ply"),
+        ("film", "no.ply"),
+        ("film", "no.ply", "-o", "turn.mp4"),
         ("dance",),
         ("train", "--stage", "surface"),
     ],
@@ -291,8 +294,8 @@ def test_picture_names_stay_in_their_folder(named: str, expected: str) -> None:
 def test_convert_says_what_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files.write(tmp_path / "s.ply", one_splat())
     assert run("convert", tmp_path / "s.ply", tmp_path / "s.splat") == 0
-    *lost, path = capsys.readouterr().out.splitlines()
-    assert lost and path == str(tmp_path / "s.splat")
+    *lost, difference, path = capsys.readouterr().out.splitlines()
+    assert lost and "pictures" in difference and path == str(tmp_path / "s.splat")
     assert len(files.read(tmp_path / "s.splat")) == 1
 
 
@@ -324,11 +327,11 @@ def test_help_answers_at_once() -> None:
         done = subprocess.run([sys.executable, ROOT / "main.py", "--help"], capture_output=True, text=True, check=True)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 1.0  # 0.06 s on a free machine
-    for verb in ("view", "predict", "render", "convert", "train", "evaluate", "doctor"):
+    for verb in ("view", "predict", "render", "convert", "film", "train", "evaluate", "doctor"):
         assert f"    {verb} " in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["view", "predict", "render", "convert", "train", "evaluate", "doctor"])
+@pytest.mark.parametrize("verb", ["view", "predict", "render", "convert", "film", "train", "evaluate", "doctor"])
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         run(verb, "--help")

@@ -226,14 +226,11 @@ def _read_compressed(path: Path, stream: BinaryIO, size: int, header: _Header) -
     return compressed_ply.unpacked(path, chunks, packed, rest.reshape(len(rest), -1, 3), header.antialiased)
 
 
-def write(path: Path, gaussians: Gaussians, f_rest: bool = False) -> list[str]:
-    """Write a binary 3DGS PLY; f_rest pads to SH degree 3, which some viewers insist on.
-
-    Returns what the format cannot hold (nothing). Raises FormatError where the file cannot be written.
-    """
-    padded = 15 if f_rest else gaussians.sh.shape[1] - 1  # coefficients a channel
+def write(path: Path, gaussians: Gaussians) -> list[str]:
+    """Write a binary 3DGS PLY; returns what the format cannot hold: nothing. Raises FormatError."""
+    rest = gaussians.sh.shape[1] - 1  # coefficients a channel
     names = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2"]
-    names += [f"f_rest_{i}" for i in range(3 * padded)]
+    names += [f"f_rest_{i}" for i in range(3 * rest)]
     names += ["opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"]
     header = ["ply", "format binary_little_endian 1.0"]
     header += ["comment SplatRenderMode: mip"] if gaussians.antialiased else []
@@ -243,20 +240,21 @@ def write(path: Path, gaussians: Gaussians, f_rest: bool = False) -> list[str]:
     def save(stream: BinaryIO) -> None:
         stream.write(("\n".join(header) + "\n").encode("ascii"))
         for start in range(0, len(gaussians), rows):
-            stream.write(_packed(gaussians, slice(start, start + rows), padded).data)
+            stream.write(_packed(gaussians, slice(start, start + rows)).data)
 
     write_atomically(path, save)
     return []
 
 
-def _packed(gaussians: Gaussians, part: slice, padded: int) -> np.ndarray:  # (B, 14 + 3 padded) float32
+def _packed(gaussians: Gaussians, part: slice) -> np.ndarray:  # (B, 14 + 3 rest) float32
+    rest = gaussians.sh.shape[1] - 1
     alpha = np.clip(gaussians.opacities[part].astype(np.float64), 1e-6, 1 - 1e-6)
-    table = np.zeros((len(alpha), 14 + 3 * padded), "<f4")
+    table = np.empty((len(alpha), 14 + 3 * rest), "<f4")
     table[:, :3] = gaussians.positions[part]
     table[:, 3:6] = gaussians.sh[part, 0]
     for channel in range(3):
-        start = 6 + channel * padded
-        table[:, start : start + gaussians.sh.shape[1] - 1] = gaussians.sh[part, 1:, channel]
+        start = 6 + channel * rest
+        table[:, start : start + rest] = gaussians.sh[part, 1:, channel]
     table[:, -8] = np.log(alpha / (1 - alpha))
     table[:, -7:-4] = np.log(np.maximum(gaussians.scales[part], 1e-12))
     table[:, -4:] = gaussians.rotations[part]

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from model.errors import FormatError
-from model.formats import ply
+from model.formats import files, ply
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
 
 FRAME = re.compile(r"(.*?)([0-9]+)((?:\.compressed)?\.ply)", re.DOTALL)  # SuperSplat's isPlySequence
+
+
+class OnDisk(Sequence[Gaussians]):
+    """Gaussians that are read when they are asked for: a long sequence would not fit into memory."""
+
+    def __init__(self, paths: Sequence[Path], read: Callable[[Path], Gaussians] = files.read) -> None:
+        self._paths = paths
+        self._read = lru_cache(maxsize=1)(read)  # who shows a file for a while reads it once
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: Any) -> Any:  # an index gives Gaussians, a slice another sequence: nobody asks for one
+        return self._read(self._paths[index])
+
+
+def files_of(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the files named; a folder stands for the numbered PLY files in it, in their order. Raises FormatError."""
+    return tuple(file for path in paths for file in (_only(path) if os.path.isdir(path) else (path,)))
+
+
+def _only(folder: Path) -> tuple[Path, ...]:
+    """Return the one sequence that a folder holds."""
+    found = sorted(folder.glob("*.ply"))
+    if not found:
+        raise FormatError(f"{folder} holds no PLY files.", "Name a folder of numbered PLY files, or the files.")
+    frames = frames_of(found[0])
+    if len(frames) < len(found):
+        title = f"{folder} holds PLY files of more than one name: {found[0].name}, {found[-1].name}."
+        raise FormatError(title, "Name the files that are meant.")
+    return frames
 
 
 def frames_of(path: Path) -> tuple[Path, ...]:

@@ -40,6 +40,9 @@ def write(path: Path, gaussians: Gaussians) -> list[str]:
     data["rotation"] = np.clip(np.round(gaussians.rotations * 128 + 128), 0, 255)
     write_atomically(path, lambda stream: stream.write(data.tobytes()))
     report = ["Colour, opacity and rotation rounded to 8 bits: .splat holds no more."]
+    shades = gaussians.sh[:, 0] * SH_C0 + 0.5
+    if clamped := int((np.abs(shades - 0.5) > 0.5 + 0.5 / 255).any(axis=1).sum()):
+        report.append(f"Colours beyond black or white clamped, in {clamped:,} Gaussians.")
     if gaussians.sh_degree:
         report.append(f"SH degree {gaussians.sh_degree} dropped: .splat holds one colour a splat.")
     if gaussians.antialiased:

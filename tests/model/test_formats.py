@@ -55,15 +55,6 @@ def test_ply_round_trip_keeps_every_degree(tmp_path: Path, k: int) -> None:
     assert_equal(files.read(tmp_path / "a.ply"), g)
 
 
-def test_ply_padded_with_f_rest_has_62_floats_less_normals(tmp_path: Path) -> None:
-    g = some(k=4)
-    ply.write(tmp_path / "a.ply", g, f_rest=True)
-    back = ply.read(tmp_path / "a.ply")
-    assert back.sh_degree == 3
-    np.testing.assert_allclose(back.sh[:, :4], g.sh)
-    assert not back.sh[:, 4:].any()
-
-
 def test_ply_without_f_rest_is_laid_out_as_lgm_writes_it(tmp_path: Path) -> None:
     g = some(k=1)
     ply.write(tmp_path / "a.ply", g)
@@ -121,6 +112,14 @@ def test_splat_reports_what_it_drops(tmp_path: Path) -> None:
     report = files.write(tmp_path / "a.splat", some(k=16, antialiased=True))
     assert "SH degree 3 dropped: .splat holds one colour a splat." in report
     assert any("antialiased" in line for line in report)
+
+
+def test_splat_reports_colours_it_clamps(tmp_path: Path) -> None:
+    g = some(k=1)
+    g.sh[:] = 0
+    g.sh[:3, 0, 1] = 2
+    report = files.write(tmp_path / "a.splat", g)
+    assert "Colours beyond black or white clamped, in 3 Gaussians." in report
 
 
 def test_splat_written_twice_is_the_same_file(tmp_path: Path) -> None:

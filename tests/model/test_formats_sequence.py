@@ -58,6 +58,31 @@ def test_any_name_is_the_first_of_its_own_sequence_or_alone(tmp_path: Path, name
     assert sequence.frames_of(path) == (path,)
 
 
+def test_a_folder_stands_for_its_sequence(tmp_path: Path) -> None:
+    touch(tmp_path, "a10.ply", "a9.ply", "note.txt")
+    names = [p.name for p in sequence.files_of([tmp_path, tmp_path / "b.splat"])]
+    assert names == ["a9.ply", "a10.ply", "b.splat"]
+    touch(tmp_path, "b1.ply")
+    with pytest.raises(FormatError, match=r"a10\.ply, b1\.ply"):
+        sequence.files_of([tmp_path])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FormatError, match="holds no PLY"):
+        sequence.files_of([tmp_path / "empty"])
+
+
+def test_states_on_disk_are_read_once_while_they_are_shown() -> None:
+    asked: list[Path] = []
+    g = states(1, 2)
+
+    def read(path: Path) -> Gaussians:
+        asked.append(path)
+        return g[int(path.name)]
+
+    shown = sequence.OnDisk([Path("0"), Path("0"), Path("1"), Path("1")], read)
+    assert [len(gaussians) for gaussians in shown] == [1, 1, 2, 2]
+    assert asked == [Path("0"), Path("1")]
+
+
 def test_written_frames_are_a_sequence(tmp_path: Path) -> None:
     told: list[tuple[float, str]] = []
     folder = tmp_path / "new" / "motion"

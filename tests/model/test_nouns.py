@@ -51,6 +51,21 @@ def test_colours_survive_from_colours() -> None:
     assert built.sh_degree == 0
 
 
+def test_a_box_leaves_strays_out() -> None:
+    g = some(1000)
+    g.positions[:5] = 1e5
+    low, high = g.box()
+    assert low.shape == high.shape == (3,) and (low < high).all() and (np.abs(high) < 10).all()
+
+
+def test_an_sh_degree_is_cut_or_padded_with_zeros() -> None:
+    g = some(3, 4)
+    assert [g.with_sh_degree(d).sh_degree for d in range(4)] == [0, 1, 2, 3]
+    padded = g.with_sh_degree(3)
+    assert not padded.sh[:, 4:].any()
+    np.testing.assert_array_equal(padded.with_sh_degree(1).sh, g.sh)
+
+
 def test_concatenate_pads_lower_degrees_and_select_undoes_it() -> None:
     a, b = some(5, 1), some(7, 9, 1)
     both = concatenate([a, b])

@@ -83,7 +83,7 @@ def test_frames_are_the_pixels_of_stills(tmp_path: Path, background: tuple[float
     gaussians, size = random_splats(40), (50, 31)
     path = turntable(CpuRenderer(), gaussians, CAMERA, tmp_path / "turn", 3, size, background)
     for k, frame in enumerate(frames_in(path)):
-        view = turned(CAMERA, 120 * k, np.median(gaussians.positions, axis=0))
+        view = turned(CAMERA, 120 * k, np.mean(gaussians.box(), axis=0))
         assert (frame == still(CpuRenderer(), gaussians, view, size, background)).all()
 
 
@@ -148,7 +148,7 @@ def test_states_are_filmed_in_turn(tmp_path: Path) -> None:
 def test_the_camera_may_turn_while_states_pass(tmp_path: Path) -> None:
     states, renderer = [random_splats(20, seed=seed) for seed in range(4)], Idle()
     state_sequence(renderer, states, CAMERA, tmp_path / "states", turn_deg=360, size=32)
-    target = np.median(states[0].positions, axis=0)
+    target = np.mean(states[0].box(), axis=0)
     for k, camera in enumerate(renderer.cameras):
         assert np.allclose(camera.T_world_camera, turned(CAMERA, 90 * k, target).T_world_camera)
 
