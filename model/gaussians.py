@@ -7,6 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 SH_C0 = 0.28209479177387814  # Y_00, the constant spherical harmonic
+SH_C1 = 0.4886025119029199
+SH_C2 = (1.0925484305920792, -1.0925484305920792, 0.31539156525252005, -1.0925484305920792, 0.5462742152960396)
+SH_C3 = (
+    -0.5900435899266435,
+    2.890611442640554,
+    -0.4570457994644658,
+    0.3731763325901154,
+    -0.4570457994644658,
+    1.445305721320277,
+    -0.5900435899266435,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +98,27 @@ class Gaussians:
         positions[index] = positions[index] @ T[:3, :3].T.astype(np.float32) + T[:3, 3].astype(np.float32)
         rotations[index] = quaternion_multiply(quaternion_from_matrix(T[:3, :3]), rotations[index])
         return replace(self, positions=positions, rotations=rotations)
+
+
+def sh_basis(directions: np.ndarray, count: int) -> np.ndarray:
+    """Evaluate the first `count` (1, 4, 9 or 16) harmonics at unit directions (N, 3), as 3DGS has them; (N, count)."""
+    x, y, z = directions.T
+    c2, c3 = SH_C2, SH_C3
+    columns = [np.full_like(x, SH_C0)]
+    if count > 1:
+        columns += [-SH_C1 * y, SH_C1 * z, -SH_C1 * x]
+    if count > 4:
+        columns += [c2[0] * x * y, c2[1] * y * z, c2[2] * (2 * z * z - x * x - y * y), c2[3] * x * z]
+        columns += [c2[4] * (x * x - y * y)]
+    if count > 9:
+        columns += [
+            c3[0] * y * (3 * x * x - y * y),
+            c3[1] * x * y * z,
+            c3[2] * y * (4 * z * z - x * x - y * y),
+        ]
+        columns += [c3[3] * z * (2 * z * z - 3 * x * x - 3 * y * y), c3[4] * x * (4 * z * z - x * x - y * y)]
+        columns += [c3[5] * z * (x * x - y * y), c3[6] * x * (x * x - 3 * y * y)]
+    return np.stack(columns, axis=1)
 
 
 def concatenate(parts: list[Gaussians]) -> Gaussians:

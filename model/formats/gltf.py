@@ -24,7 +24,14 @@ import numpy as np
 from model.errors import FormatError
 from model.formats.cleaning import check_count, cleaned
 from model.formats.disk import open_file, unreadable, write_atomically
-from model.gaussians import Gaussians, concatenate, matrix_from_quaternion, quaternion_from_matrix, quaternion_multiply
+from model.gaussians import (
+    Gaussians,
+    concatenate,
+    matrix_from_quaternion,
+    quaternion_from_matrix,
+    quaternion_multiply,
+    sh_basis,
+)
 
 EXTENSION = "KHR_gaussian_splatting"
 LOOK = {"kernel": "ellipse", "colorSpace": "srgb_rec709_display"}  # what the renderers draw
@@ -270,18 +277,8 @@ def _turn(R: np.ndarray, count: int) -> np.ndarray:
     """Return the (count, count) matrix that turns harmonics by R (3, 3), found by looking in many directions."""
     directions = np.random.default_rng(0).standard_normal((64, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    after, before = (_basis(d)[:, :count] for d in (directions, directions @ R))  # colour'(d) = colour(R^T d)
+    after, before = (sh_basis(d, count) for d in (directions, directions @ R))  # colour'(d) = colour(R^T d)
     return np.linalg.lstsq(after, before, rcond=None)[0]
-
-
-def _basis(directions: np.ndarray) -> np.ndarray:
-    """Return the 16 real harmonics, (N, 16), at unit directions (N, 3); each degree to a factor of its own."""
-    x, y, z = directions.T
-    a, b, c = 6**-0.5, 10**-0.5, 15**-0.5
-    columns = [np.ones_like(x), -y, z, -x, 2 * x * y, -2 * y * z, (3 * z * z - 1) / 3**0.5, -2 * x * z, x * x - y * y]
-    columns += [-a * y * (3 * x * x - y * y), 2 * x * y * z, -b * y * (5 * z * z - 1), c * z * (5 * z * z - 3)]
-    columns += [-b * x * (5 * z * z - 1), z * (x * x - y * y), -a * x * (x * x - 3 * y * y)]
-    return np.stack(columns, axis=1)
 
 
 def write(path: Path, gaussians: Gaussians) -> list[str]:

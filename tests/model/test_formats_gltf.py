@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from model.errors import FormatError
 from model.formats import cleaning, gltf
-from model.gaussians import Gaussians, concatenate, matrix_from_quaternion, quaternion_from_matrix
-from renderer.harmonics import basis
+from model.gaussians import Gaussians, concatenate, matrix_from_quaternion, quaternion_from_matrix, sh_basis
 from tests.model.splat_files import assert_equal, assert_sound, refusal, some
 
 KHR = "KHR_gaussian_splatting"
@@ -229,8 +228,8 @@ def test_nodes_move_turn_and_scale_their_gaussians(tmp_path: Path, as_matrix: bo
     np.testing.assert_allclose(np.abs(np.sum(back.rotations * expected.rotations, axis=1)), 1, atol=1e-5)
     directions = np.random.default_rng(3).standard_normal((40, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    seen_before = np.einsum("dk,nkc->dnc", basis(directions, 16), g.sh)
-    seen_after = np.einsum("dk,nkc->dnc", basis(directions @ R.T, 16), back.sh)
+    seen_before = np.einsum("dk,nkc->dnc", sh_basis(directions, 16), g.sh)
+    seen_after = np.einsum("dk,nkc->dnc", sh_basis(directions @ R.T, 16), back.sh)
     np.testing.assert_allclose(seen_after, seen_before, atol=1e-5)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model.camera import Camera
-from model.gaussians import Gaussians, matrix_from_quaternion
-from renderer.harmonics import basis
+from model.gaussians import Gaussians, matrix_from_quaternion, sh_basis
 
 
 def render_dense(
@@ -19,7 +18,7 @@ def render_dense(
     if colours is None:
         direction = positions - camera.position
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        colours = np.maximum(np.einsum("nk,nkc->nc", basis(direction, g.sh.shape[1]), g.sh) + 0.5, 0)
+        colours = np.maximum(np.einsum("nk,nkc->nc", sh_basis(direction, g.sh.shape[1]), g.sh) + 0.5, 0)
     W = np.diag([1.0, -1.0, -1.0]) @ camera.T_camera_world[:3]
     seen = positions @ W[:, :3].T + W[:, 3]
     grid = camera.pixel_grid()
