@@ -34,7 +34,8 @@ def convert(
     programs that know no newer one. Returns what was lost, a line each; the last one tells how much the pictures
     differ, before and after. Raises FormatError, before anything is read where the words do not fit together.
     """
-    folder = target.is_dir() or not target.suffix
+    several = len(sources) > 1 or sources[0].is_dir()
+    folder = several and (target.is_dir() or not target.suffix)
     if spz_version and (folder or target.suffix.lower() != ".spz"):
         raise FormatError(f"{target} is not an .spz file: --spz does not fit.", "Leave it away, or write an .spz file.")
     if folder:
@@ -59,13 +60,21 @@ def convert(
 def _convert_sequence(paths: Sequence[Path], folder: Path, sh_degree: int | None, progress: Progress) -> list[str]:
     """Write numbered PLY files into a folder: the first half of progress, comparing them is the second."""
 
+    if any(path.resolve().parent == folder.resolve() for path in paths):
+        raise FormatError(f"{folder} holds files that are to be converted.", "Choose another folder.")
+    lines: list[str] = []
+
+    def read(path: Path) -> Gaussians:
+        gaussians = files.read(path)
+        lines.extend(line for line in _reshaped(gaussians, sh_degree) if line not in lines)
+        return _at_degree(gaussians, sh_degree)
+
     def pairs() -> Iterable[tuple[Gaussians, Gaussians]]:
         for k, (path, frame) in enumerate(zip(paths, written)):
             progress(0.5 + 0.5 * k / len(paths), f"comparing {frame.name}")
             yield files.read(path), files.read(frame)
 
-    lines = _reshaped(files.read(paths[0]), sh_degree)
-    states = sequence.OnDisk(paths, lambda path: _at_degree(files.read(path), sh_degree))
+    states = sequence.OnDisk(paths, read)
     written = sequence.write(folder, states, progress=lambda fraction, what: progress(fraction / 2, what))
     lines += compared(pairs())
     progress(1.0, "done")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from model.errors import FormatError
 from model.formats import files, sequence, transforms
 from model.gaussians import concatenate
@@ -49,11 +51,11 @@ def film(
         return capture.camera_path(draws, splat, keys, out, frames, size, behind, fps, progress)
     alone = len(paths) == 1
     count = frames or (TURNTABLE_FRAMES if alone else len(paths))
-    shown = sequence.OnDisk([paths[k * len(paths) // count] for k in range(count)])
-    if keys:
-        camera = keys[0]
-    else:  # the ends of a motion reach farthest
-        whole = shown[0] if alone else concatenate([shown[0], shown[-1]])
-        camera = from_outside(whole, home(whole, None).camera)
+    shares = np.arange(count) * len(paths) // count  # each file's share of the frames; fewer: from first to last
+    picked = shares if count >= len(paths) else np.linspace(0, len(paths) - 1, count).round().astype(int)
+    shown = sequence.OnDisk([paths[k] for k in picked])
+    whole = shown[0] if alone else concatenate([shown[0], shown[-1]])  # the ends of a motion reach farthest
+    camera = keys[0] if keys else from_outside(whole, home(whole, None).camera)
     turn = turn_deg if turn_deg is not None else 360.0 if alone else 0.0
-    return capture.state_sequence(draws, shown, camera, out, turn, size, behind, fps, progress)
+    target = np.mean(whole.box(), axis=0)
+    return capture.state_sequence(draws, shown, camera, out, turn, target, size, behind, fps, progress)

@@ -15,11 +15,11 @@ from PySide6.QtWidgets import QWidget
 from model.camera import Camera
 from model.errors import PartRMError, RendererError
 from model.gaussians import SH_C0, Gaussians
-from model.progress import Progress
+from model.progress import Progress, silent
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.pace import COARSEST, REFINE_AFTER_MS, Pace
-from renderer.base import Renderer, choose, to_bytes
+from renderer.base import Renderer, choose, is_software, to_bytes
 
 if TYPE_CHECKING:
     from renderer.gl import Seen
@@ -28,7 +28,6 @@ Colour = tuple[float, float, float]  # 0..1, display space
 HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
 HIGHLIGHT_STRENGTH = 0.38
 GL_RENDERER = 0x1F01  # glGetString's name for the device
-SOFTWARE_OPENGL = ("llvmpipe", "softpipe", "swiftshader", "swrast", "gdi generic")
 
 
 class Screen(Protocol):
@@ -87,7 +86,8 @@ class _Canvas(QWidget):
             target = self.rect()  # half a frame may be rounded
         else:
             painter.fillRect(self.rect(), self.background)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.image.width() < self.width())
+        coarse = self.image.width() < self.width() * self.devicePixelRatioF() - 1
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, coarse)
         painter.drawImage(target, self.image)
         painter.end()
 
@@ -115,6 +115,7 @@ class CpuScreen:
         self._background: Colour = (1.0, 1.0, 1.0)
         self._drawing = False
         self._stale = False
+        self._coarse = False  # what is on screen
         self.pace = Pace()
         self._soon = timer(self._canvas, 0, self._begin)  # wishes of one moment become one frame
         self._refine = timer(self._canvas, REFINE_AFTER_MS, lambda: self._begin(whole=True))
@@ -151,6 +152,9 @@ class CpuScreen:
         self._request()
 
     def picture(self) -> QImage:
+        if self._coarse and self._camera is not None:
+            rgb, _, _ = self._render(1)(silent)
+            return image_of(rgb)
         return self._canvas.image.copy()
 
     def close(self) -> None:
@@ -167,7 +171,7 @@ class CpuScreen:
     def _begin(self, whole: bool = False) -> None:
         if self._drawing or self._camera is None:
             return
-        coarseness = 1 if whole else self.pace.next(time.monotonic())
+        coarseness = 1 if whole else self.pace.next()
         self._drawing, self._stale = True, False
         self._jobs.submit(Job("Drawing", self._render(coarseness), self._show, self._fail))
 
@@ -177,7 +181,7 @@ class CpuScreen:
         before = self._before
         assert camera is not None
         camera = camera.resized(max(camera.width // coarseness, 1), max(camera.height // coarseness, 1))
-        x = 0 if before is None else round(self._split * camera.width)
+        x = round(self._split * camera.width)
 
         def render(progress: Progress) -> tuple[np.ndarray, int, float]:
             start = time.perf_counter()
@@ -185,13 +189,9 @@ class CpuScreen:
                 rgb = np.full((camera.height, camera.width, 3), to_bytes(np.array(background)), np.uint8)
             else:
                 moved = gaussians.moved(T, splats) if T is not None and splats is not None else gaussians
-                halves = [(before, 0, x), (moved, x, camera.width - x)]
-                pictures = [
-                    renderer.render(g, camera.cropped(left, 0, width, camera.height)).on(background)
-                    for g, left, width in halves
-                    if g is not None and width > 0
-                ]
-                rgb = np.concatenate(pictures, axis=1)
+                rgb = renderer.render(moved, camera).on(background)
+                if before is not None:
+                    rgb[:, :x] = renderer.render(before, camera).on(background)[:, :x]
             return rgb, coarseness, time.perf_counter() - start
 
         return render
@@ -202,11 +202,11 @@ class CpuScreen:
 
     def _show(self, value: tuple[np.ndarray, int, float]) -> None:
         rgb, coarseness, seconds = value
-        h, w, _ = rgb.shape
-        self._canvas.image = QImage(rgb.data, w, h, 3 * w, QImage.Format.Format_RGB888).copy()
+        self._coarse = coarseness > 1
+        self._canvas.image = image_of(rgb)
         self._canvas.update()
         self._drawing = False
-        self.pace.took(coarseness, seconds, time.monotonic())
+        self.pace.took(coarseness, seconds)
         self._drawn()
         if self._stale:
             self._begin()
@@ -216,6 +216,12 @@ class CpuScreen:
     def _fail(self, error: PartRMError) -> None:
         self._drawing = False
         self._failed(error)
+
+
+def image_of(rgb: np.ndarray) -> QImage:
+    """Make Qt's image of (H, W, 3) uint8."""
+    h, w, _ = rgb.shape
+    return QImage(rgb.tobytes(), w, h, 3 * w, QImage.Format.Format_RGB888).copy()
 
 
 def timer(parent: QWidget, after_ms: int, does: Callable[[], None]) -> QTimer:
@@ -260,8 +266,8 @@ class GlScreen:
         self.pace = Pace()
         self._whole = False  # the next frame is to be sharp
         self._refine = timer(self.widget, REFINE_AFTER_MS, self._sharpen)
-        self._layer_before = SplatLayer(later=self._later)
-        self._split: float | None = None
+        self._layer_before: SplatLayer | None = None  # while comparing
+        self._split = 0.5
         self._part: np.ndarray | None = None  # (N,) uint8, 1 in the part
         self._shows = False
         self._camera: Camera | None = None
@@ -290,8 +296,13 @@ class GlScreen:
         self._canvas.update()
 
     def compare(self, before: Gaussians | None, at: float) -> None:
-        self._split = None if before is None else at
-        if before is not None:
+        from renderer.gl import SplatLayer
+
+        self._split = at
+        if before is None:
+            self._layer_before = None
+        else:
+            self._layer_before = self._layer_before or SplatLayer(later=self._later)
             self._layer_before.set_gaussians(before)
         self._canvas.update()
 
@@ -300,6 +311,7 @@ class GlScreen:
         self._canvas.update()
 
     def picture(self) -> QImage:
+        self._whole = True
         image: QImage = self._canvas.native.grabFramebuffer()
         return image
 
@@ -317,6 +329,7 @@ class GlScreen:
     def _later(self, work: Callable[[], Seen], take: Callable[[Seen], None]) -> None:
         def done(seen: Seen) -> None:
             take(seen)
+            self._whole = self._whole or not self._refine.isActive()  # at rest: the picture stays sharp
             self._canvas.update()
 
         self._jobs.submit(Job("Sorting", lambda progress: work(), done, self._failed))
@@ -332,9 +345,9 @@ class GlScreen:
             from vispy import gloo
 
             start = time.perf_counter()
-            coarseness = 1 if self._whole else self.pace.next(time.monotonic())
+            coarseness = 1 if self._whole else self.pace.next()
             self._whole = False
-            gloo.set_viewport(0, 0, *self._canvas.physical_size)
+            gloo.set_viewport(0, 0, self._camera.width, self._camera.height)
             if not self._shows:
                 gloo.clear(color=(*self._background, 1.0), depth=False)
             elif coarseness == 1:
@@ -343,7 +356,7 @@ class GlScreen:
                 self._coarse_target.draw(self._paint, self._camera, coarseness)
                 self._refine.start()
             gloo.gl.glFinish()
-            self.pace.took(coarseness, time.perf_counter() - start, time.monotonic())
+            self.pace.took(coarseness, time.perf_counter() - start)
         except (RendererError, RuntimeError) as error:  # a driver that accepts the context and refuses the program
             self._broken = True
             hint = "The CPU renderer takes over; it shows the same, more slowly."
@@ -354,7 +367,7 @@ class GlScreen:
     def _paint(self, camera: Camera) -> None:
         from vispy import gloo
 
-        if self._split is None:
+        if self._layer_before is None:
             self._layer.draw(camera, self._background)
             return
         x = round(self._split * camera.width)
@@ -390,7 +403,7 @@ def open_screen(
         try:
             # OpenGL that is emulated on the processor is three times slower than the renderer written for it.
             device = opengl_device()
-            if wish == "gl" or not any(name in device.lower() for name in SOFTWARE_OPENGL):
+            if wish == "gl" or not is_software(device):
                 return GlScreen(drawn, failed), None
             why = f"OpenGL is emulated on the processor here ({device}); this is faster"
         except RendererError as error:

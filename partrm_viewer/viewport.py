@@ -202,6 +202,9 @@ class Viewport(QWidget):
     def _on_split(self, position: QPointF) -> bool:
         return self._before is not None and abs(position.x() - self._split * self.width()) < LINE_PX
 
+    def _left_of_split(self, position: QPointF) -> bool:
+        return self._before is not None and position.x() < self._split * self.width()
+
     def _arrow(self) -> Segment | None:
         camera = self.camera()
         if self._pull is None or camera is None:
@@ -276,10 +279,11 @@ class Viewport(QWidget):
 
     def _double_click(self, event: QMouseEvent) -> None:
         camera = self.camera()
-        if self._gaussians is None or self._view is None or camera is None:
+        if self._gaussians is None or self._view is None or camera is None or self._on_split(event.position()):
             return
         at = event.position() * self.devicePixelRatioF()
-        picked = pick(self._gaussians, camera, (at.x(), at.y()))
+        there = self._before if self._left_of_split(event.position()) else self._gaussians
+        picked = pick(there, camera, (at.x(), at.y())) if there is not None else None
         if picked is not None:
             self._view = navigate.focus(self._view, picked.point)
             self._look()
@@ -297,7 +301,7 @@ class Viewport(QWidget):
         return ((at.x() - camera.cx) * scale + source.cx, (at.y() - camera.cy) * scale + source.cy)
 
     def _on_part(self, position: QPointF) -> bool:
-        if not self.at_home or self._part_mask is None:
+        if not self.at_home or self._part_mask is None or self._left_of_split(position):
             return False
         x, y = (int(np.floor(v)) for v in self._image_px(position))
         h, w = self._part_mask.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -442,8 +443,12 @@ class Window(QMainWindow):
             self.open(Path(name))
 
     def _ask_where(self, title: str, name: str, kinds: str) -> Path | None:
-        chosen, _ = QFileDialog.getSaveFileName(self, title, str(Path(self.settings.folder) / name), kinds)
-        return Path(chosen) if chosen else None
+        proposed = Path(self.settings.folder) / name.replace("/", "-")
+        chosen, kind = QFileDialog.getSaveFileName(self, title, str(proposed), kinds)
+        if not chosen:
+            return None
+        path, ending = Path(chosen), re.search(r"\*(\.\w+)", kind)
+        return path if path.suffix or ending is None else path.with_name(path.name + ending[1])
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _dropped(event.mimeData()) is not None:

@@ -22,7 +22,6 @@ from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
 
-FILM_FRAMES = 120  # four seconds
 FILM_SIZE = (1280, 720)  # px
 SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"; even above it, 1 in 30 is wrong
 
@@ -144,13 +143,15 @@ class Workbench:
         assert shown is not None
 
         def run(progress: Progress) -> Path:
+            from partrm_viewer.export import TURNTABLE_FPS, TURNTABLE_FRAMES
             from renderer.base import choose
             from renderer.capture import turntable
 
             renderer, _ = choose("cpu")  # OpenGL belongs to the window
-            return turntable(renderer, shown.gaussians, camera, path, FILM_FRAMES, FILM_SIZE, background, 30, progress)
+            count, fps = TURNTABLE_FRAMES, TURNTABLE_FPS
+            return turntable(renderer, shown.gaussians, camera, path, count, FILM_SIZE, background, fps, progress)
 
-        self._start("film", f"Filming {path.name}", run, lambda saved: self._face.say(f"Saved {saved}"))
+        self._start(f"film {path}", f"Filming {path.name}", run, lambda saved: self._face.say(f"Saved {saved}"))
 
     # ---- pulls
 

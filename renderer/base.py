@@ -126,3 +126,9 @@ _BUILDERS: dict[str, Callable[[float], Renderer]] = {
     "gl": partial(_build, "gl", "GlRenderer"),
     "cpu": partial(_build, "cpu", "CpuRenderer"),
 }
+
+
+def is_software(opengl_device: str) -> bool:
+    """Say whether an OpenGL device, as it calls itself, is the processor."""
+    words = ("llvmpipe", "softpipe", "swiftshader", "swrast", "gdi generic", "basic render")
+    return any(word in opengl_device.lower() for word in words)

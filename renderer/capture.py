@@ -145,6 +145,7 @@ def state_sequence(
     camera: Camera,
     path: Path | str,
     turn_deg: float = 0.0,
+    target: np.ndarray | None = None,
     size: Size | None = None,
     background: Sequence[float] | None = WHITE,
     fps: float = 30,
@@ -152,13 +153,15 @@ def state_sequence(
 ) -> Path:
     """Film each state in turn, one frame each; returns the path.
 
-    turn_deg: how far the camera is carried around the first state meanwhile (360 comes back with the first frame).
-    size None: the camera's own. Else as turntable; FormatError also where there is no state.
+    turn_deg: how far the camera is carried around the target meanwhile (360 comes back with the first frame). target:
+    (3,) world units, None is the middle of the first state. size None: the camera's own. Else as turntable;
+    FormatError also where there is no state.
     """
     if not states:
         raise FormatError("There is no state to film.", "Give at least one set of Gaussians.")
-    start, target, count = _sized(camera, size), _middle(states[0]), len(states)
-    cameras = [turned(start, turn_deg * k / count, target) for k in range(count)]
+    start, count = _sized(camera, size), len(states)
+    around = _middle(states[0]) if target is None else target
+    cameras = [turned(start, turn_deg * k / count, around) for k in range(count)]
     return _film(renderer, states, cameras, path, background, fps, progress)
 
 

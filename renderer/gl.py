@@ -17,7 +17,7 @@ from vispy import gloo
 from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians, matrix_from_quaternion
-from renderer.base import LOW_PASS, MOST_REACH, NEAR, Frame, mean_depth
+from renderer.base import LOW_PASS, MOST_REACH, NEAR, Frame, is_software, mean_depth
 from renderer.harmonics import colours_seen_from
 from renderer.sort import depth_order, view_depth
 
@@ -163,7 +163,7 @@ class SplatLayer:
         wanted = (g, self._parts, rows.tobytes(), *place)
         if self._seen is None or not same(wanted, self._seen_as):
             find = partial(seen_from, g, self._parts, self._transforms, rows, eye, self._near)
-            known = self._seen is not None and same(wanted[:2], self._seen_as[:2])
+            known = self._seen is not None and g is self._seen_as[0]
             if self._later is None or not known or self._seen is None or self._seen.seconds < SLOW_S:
                 self._adopt(wanted, find())
             elif not self._asked:
@@ -174,7 +174,7 @@ class SplatLayer:
 
     def _receive(self, wanted: tuple[object, ...], seen: Seen) -> None:
         self._asked = False
-        if same(wanted[:2], self._seen_as[:2]):  # else other Gaussians came meanwhile
+        if wanted[0] is self._seen_as[0]:  # else other Gaussians came meanwhile
             self._adopt(wanted, seen)
 
     def _adopt(self, wanted: tuple[object, ...], seen: Seen) -> None:
@@ -188,8 +188,9 @@ class SplatLayer:
         """Say whether no splat is larger than this OpenGL's points; widest: scale over depth."""
         if self._largest_point_px is None:
             self._largest_point_px = largest_point_px()
-        slope = 1.15 * np.hypot(camera.width / camera.fx, camera.height / camera.fy)  # the lens centre may be at a rim
-        spread_px = max(camera.fx, camera.fy) * widest * np.hypot(1.0, slope)
+        sides = ((camera.width, camera.cx, camera.fx), (camera.height, camera.cy, camera.fy))
+        slopes = [(max(c, size - c) + 0.15 * size) / f for size, c, f in sides]  # the shader's largest
+        spread_px = max(camera.fx, camera.fy) * widest * np.sqrt(1.0 + slopes[0] ** 2 + slopes[1] ** 2)
         return bool(2 * (MOST_REACH * np.hypot(spread_px, LOW_PASS**0.5) + 1) <= self._largest_point_px)
 
 
@@ -273,12 +274,6 @@ def texture() -> gloo.Texture2D:
 def device_name() -> str:
     """Return what draws in the current context, as it calls itself."""
     return str(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER))
-
-
-def is_software(device: str) -> bool:
-    """Say whether a device is the processor."""
-    words = ("llvmpipe", "softpipe", "swiftshader", "gdi generic", "basic render")
-    return any(word in device.lower() for word in words)
 
 
 def largest_point_px() -> float:

@@ -25,7 +25,19 @@ MAY_IMPORT: dict[str, dict[str, set[str] | None]] = {
     "partrm_viewer": {"partrm_viewer": None, "renderer": None, "model": None},
 }
 # No Qt in these; panels, tools and the window may.
-WITHOUT_QT = ("cli", "document", "history", "session", "settings", "export", "convert", "film", "doctor")
+WITHOUT_QT = (
+    "cli",
+    "document",
+    "history",
+    "session",
+    "settings",
+    "export",
+    "convert",
+    "film",
+    "doctor",
+    "pace",
+    "workbench",
+)
 
 PUBLISHED_AS = {
     "PySide6": "PySide6-Essentials",

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def write(
         hint = "Choose another folder, or move the old frames away."
         raise FormatError(f"Cannot write {len(names)} frames into {folder}: {left[0]} would play behind them", hint)
     neighbour = folder / f".{stem}.{secrets.token_hex(4)}"
+    ours = not folder.exists()
     try:
         neighbour.mkdir(parents=True)
         for i, (name, gaussians) in enumerate(zip(names, sets, strict=True)):
@@ -102,9 +104,13 @@ def write(
         progress(1.0, "Done")  # the last moment to stop
         for name in names:
             (neighbour / name).replace(folder / name)
+        ours = False
     except OSError as error:
         hint = "Check that you may write to the folder and that the disk has room."
         raise FormatError(f"Cannot write frames into {folder}: {error.strerror or error}", hint) from error
     finally:
         shutil.rmtree(neighbour, ignore_errors=True)
+        if ours:  # nothing came of it
+            with suppress(OSError):
+                folder.rmdir()
     return tuple(folder / name for name in names)

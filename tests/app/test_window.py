@@ -120,12 +120,14 @@ def test_a_film_of_the_shown_state_can_be_cancelled_and_is_written_whole(
     driver: Any, photo: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("partrm_viewer.workbench.FILM_SIZE", (64, 48))
-    monkeypatch.setattr("partrm_viewer.workbench.FILM_FRAMES", 6)
+    monkeypatch.setattr("partrm_viewer.export.TURNTABLE_FRAMES", 6)
     driver.open(photo)
     window, path = driver.window, tmp_path / "turn.gif"
     monkeypatch.setattr(window, "_ask_where", lambda *_: path)
     window.film()
     window.jobs.cancel_all()
+    driver.wait(lambda: not window.parts.progress.isVisible())
+    assert not path.exists()
     window.film()
     driver.wait(path.exists)
     driver.wait(lambda: window.parts.status.text() == f"Saved {path}")
@@ -254,8 +256,12 @@ def test_before_and_after_on_two_sides_of_a_line_that_can_be_moved(driver: Any, 
     viewport, screen = window.parts.viewport, window.parts.viewport.screen_.widget
 
     def settled() -> np.ndarray:
-        driver.qtbot.wait(400)
-        return pixels(window)
+        """Wait until a whole picture stays the same for a while."""
+        seen = [np.zeros(0), pixels(window)]
+        while seen[-1].shape != seen[-2].shape or (seen[-1] != seen[-2]).any():
+            driver.qtbot.wait(300)
+            seen.append(pixels(window))
+        return seen[-1]
 
     after = settled()
     window.session.show(0)

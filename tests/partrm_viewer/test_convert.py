@@ -72,13 +72,21 @@ def test_several_files_become_a_numbered_sequence(tmp_path: Path) -> None:
     convert(sources, tmp_path / "motion", progress=lambda fraction, what: told.append(fraction))
     assert [len(g) for g in sequence.OnDisk(sequence.files_of([tmp_path / "motion"]))] == [3, 5]
     assert told == sorted(told) and told[-1] == 1
-    convert([tmp_path / "motion"], tmp_path / "flat", sh_degree=0)
+    lines = convert([tmp_path / "motion"], tmp_path / "flat", sh_degree=0)
+    assert lines[0] == "SH degree 3 cut to 0, as asked."  # of the second: the first has none
     assert files.read(tmp_path / "flat" / "frame0002.ply").sh_degree == 0
+
+
+def test_a_sequence_is_not_converted_into_its_own_folder(tmp_path: Path) -> None:
+    sequence.write(tmp_path / "motion", [some(3), some(5)])
+    with pytest.raises(FormatError, match="motion"):
+        convert([tmp_path / "motion"], tmp_path / "motion", sh_degree=0)
+    assert files.read(tmp_path / "motion" / "frame0001.ply").sh_degree > 0
 
 
 @pytest.mark.parametrize(
     ("sources", "target", "spz_version"),
-    [(1, "b.xyz", None), (1, "b.ply", 2), (1, "motion", 2), (2, "b.ply", None)],
+    [(1, "b.xyz", None), (1, "motion", None), (1, "b.ply", 2), (1, "motion", 2), (2, "b.ply", None)],
 )
 def test_words_that_do_not_fit_are_refused(sources: int, target: str, spz_version: int | None, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=target):
@@ -93,7 +101,7 @@ def test_stopping_leaves_no_half_written_file(tmp_path: Path) -> None:
         if "writing" in what.lower():
             raise Cancelled
 
-    for target in ("b.spz", "motion"):
+    for sources, target in (([source], "b.spz"), ([source, source], "motion")):
         with pytest.raises(Cancelled):
-            convert([source], tmp_path / target, progress=stop)
-    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p != source]
+            convert(sources, tmp_path / target, progress=stop)
+    assert list(tmp_path.iterdir()) == [source]

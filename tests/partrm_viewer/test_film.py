@@ -84,9 +84,17 @@ def test_frames_are_shared_out_among_files(motion: Path, tmp_path: Path) -> None
     assert same == [True, False, True, False, True]
 
 
-def test_a_sequence_may_be_turned(motion: Path, tmp_path: Path) -> None:
-    first, *_, last = filmed(tmp_path, motion, "--frames", 2, "--turn", -180, "--size", 32)
-    assert (first != last).any()
+def test_a_sequence_that_is_turned_stays_in_the_picture(motion: Path, tmp_path: Path) -> None:
+    still = filmed(tmp_path / "still", motion, "--size", 64)
+    turned = filmed(tmp_path / "turned", motion, "--size", 64, "--turn", 270)
+    assert all(red(f).min() > 0 and red(f).max() < 63 for f in turned)
+    assert (still[0] == turned[0]).all() and (still[-1] != turned[-1]).any()
+
+
+def test_fewer_frames_than_files_still_show_the_first_and_the_last(motion: Path, tmp_path: Path) -> None:
+    every = filmed(tmp_path / "every", motion, "--size", 32)
+    two = filmed(tmp_path / "two", motion, "--size", 32, "--frames", 2)
+    assert len(two) == 2 and (two[0] == every[0]).all() and (two[1] == every[-1]).all()
 
 
 def test_one_camera_says_where_to_begin(bar: Path, tmp_path: Path) -> None:

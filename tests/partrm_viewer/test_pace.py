@@ -6,29 +6,32 @@ from collections.abc import Callable
 
 import pytest
 
-from partrm_viewer.pace import COARSEST, FLUENT_S, MOVING_S, Pace
+from partrm_viewer.pace import COARSEST, FLUENT_S, Pace
 
 
 def frames(pace: Pace, cost_s: Callable[[int], float], count: int = 30) -> list[int]:
     """Draw frames one after the other, as while the mouse turns the view; returns how coarse each was."""
-    now, drawn = 0.0, []
+    drawn = []
     for _ in range(count):
-        drawn.append(pace.next(now))
-        now += cost_s(drawn[-1])
-        pace.took(drawn[-1], cost_s(drawn[-1]), now)
+        drawn.append(pace.next())
+        pace.took(drawn[-1], cost_s(drawn[-1]))
     return drawn
 
 
-def test_a_fast_computer_draws_whole_frames() -> None:
-    assert set(frames(Pace(), lambda c: 0.01 / c**2)) == {1}
+def test_a_fast_computer_draws_whole_frames_even_after_a_slow_one() -> None:
+    pace = Pace()
+    pace.took(1, 0.3)  # the first one uploads
+    assert set(frames(pace, lambda c: 0.01 / c**2)) == {1}
+    pace.took(1, 0.3)
+    assert set(frames(pace, lambda c: 0.01 / c**2)) == {1}
 
 
 @pytest.mark.parametrize("whole_s", [0.04, 0.1, 0.3])
 def test_a_slow_computer_holds_twenty_frames_a_second_while_things_move(whole_s: float) -> None:
     pace = Pace()
     drawn = frames(pace, lambda c: whole_s / c**2)
-    assert drawn[0] == 1 and drawn[-1] > 1
-    assert all(whole_s / c**2 <= 0.05 for c in drawn[1:])
+    assert drawn[0] == drawn[1] == 1 and drawn[-1] > 1
+    assert all(whole_s / c**2 <= 0.05 for c in drawn[2:])
     assert drawn[5:] == [drawn[5]] * 25  # settled
     assert whole_s / max(drawn[-1] - 1, 1) ** 2 > FLUENT_S  # no coarser than it must be
 
@@ -37,11 +40,11 @@ def test_what_does_not_go_by_pixels_never_makes_frames_coarser_than_the_coarsest
     assert frames(Pace(), lambda c: 0.2)[-1] == COARSEST
 
 
-def test_a_frame_at_rest_is_whole_and_coarseness_is_remembered() -> None:
+def test_a_slow_whole_frame_at_rest_does_not_make_the_next_movement_begin_slowly() -> None:
     pace = Pace()
-    pace.took(1, 0.1, now_s=5.0)
-    assert pace.next(5.0 + MOVING_S / 2) == 2
-    assert pace.next(5.0 + 2 * MOVING_S) == 1
+    frames(pace, lambda c: 0.1 / c**2)
+    pace.took(1, 0.1)  # sharpened
+    assert pace.next() == 2
 
 
 def test_frames_become_whole_again_when_there_is_less_to_draw() -> None:
