@@ -73,6 +73,7 @@ class SplatLayer:
         self._seen_as: tuple[object, ...] = ()
         self._seen: Seen | None = None
         self._gaussians: Gaussians | None = None
+        self._breadths = np.zeros(0, np.float32)  # (N,) each uploaded splat's largest scale
         self._parts: np.ndarray | None = None  # (N,) uint8
         self._transforms = IDENTITY  # (P, 4, 4) float32
         self._highlight: tuple[int, Sequence[float], float] = (-1, AMBER, 0.0)
@@ -145,6 +146,7 @@ class SplatLayer:
         program = self._program
         if not same((g, self._parts), self._uploaded):
             program["u_splats"] = splat_texels(g, self._parts)
+            self._breadths = g.scales.max(axis=1)
             program["u_antialiased"] = float(g.antialiased)
             program["u_moved"] = float(self._parts is not None)
             self._uploaded = (g, self._parts)
@@ -162,7 +164,7 @@ class SplatLayer:
         place = (eye.tobytes(), self._transforms) if g.sh_degree else ()
         wanted = (g, self._parts, rows.tobytes(), *place)
         if self._seen is None or not same(wanted, self._seen_as):
-            find = partial(seen_from, g, self._parts, self._transforms, rows, eye, self._near)
+            find = partial(seen_from, g, self._breadths, self._parts, self._transforms, rows, eye, self._near)
             known = self._seen is not None and g is self._seen_as[0]
             if self._later is None or not known or self._seen is None or self._seen.seconds < SLOW_S:
                 self._adopt(wanted, find())
@@ -196,6 +198,7 @@ class SplatLayer:
 
 def seen_from(
     g: Gaussians,
+    breadths: np.ndarray,  # (N,) float32, each one's largest scale
     parts: np.ndarray | None,  # (N,) uint8
     transforms: np.ndarray,  # (P, 4, 4) float32, where each part is
     rows: np.ndarray,  # (P, 4) float32, depth along the view axis
@@ -205,8 +208,7 @@ def seen_from(
     """Sort Gaussians for one view, and colour them for it where their colours change with it."""
     start = time.perf_counter()
     depth = view_depth(g.positions, rows, parts)
-    ahead = depth > near
-    widest = float((g.scales[ahead].max(axis=1) / depth[ahead]).max(initial=0.0))
+    widest = float(np.divide(breadths, depth, out=np.zeros_like(depth), where=depth > near).max(initial=0.0))
     order = depth_order(depth)
     colours = None
     if g.sh_degree:
