@@ -152,7 +152,8 @@ class CpuScreen:
         self._request()
 
     def picture(self) -> QImage:
-        if self._coarse and self._camera is not None:
+        late = self._drawing or self._stale or self._coarse  # what is on screen is not yet what was asked for
+        if late and self._camera is not None:
             rgb, _, _ = self._render(1)(silent)
             return image_of(rgb)
         return self._canvas.image.copy()
