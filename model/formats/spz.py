@@ -30,7 +30,8 @@ MAGIC = b"NGSP"
 HEADER = struct.Struct("<4sIIBBBB")  # magic, version, count, SH degree, fractional bits, flags, streams (version 4)
 ANTIALIASED, EXTENSIONS = 1, 2  # flags
 RATIO = 1024  # how far a file may shrink; the reference refuses more, too
-FRACTIONAL_BITS = 12  # unless the scene is too large for them
+FRACTIONAL_BITS = 12  # at least, unless the scene is too large for them
+STEPS_A_SPLAT = 40  # at least, in the breadth of the median splat: more bits for what is small
 MAX_DEGREE = 4  # of the format; the program keeps 3
 FIXED_LIMIT = (1 << 23) - 1  # largest of 24 bits with a sign
 COLOUR_SCALE = 0.15  # of the first SH coefficient, so that colours somewhat beyond 0..1 have a place
@@ -172,7 +173,7 @@ def write(path: Path, gaussians: Gaussians, version: int = 3) -> list[str]:
     Returns what it could not hold. Raises FormatError where the file cannot be written.
     """
     assert version in (2, 3)
-    bits = _fractional_bits(gaussians.positions)
+    bits = _fractional_bits(gaussians)
     scales, rest = gaussians.scales, gaussians.sh[:, 1:]  # (N, 3), (N, K - 1, 3)
     flags = ANTIALIASED * gaussians.antialiased
     header = HEADER.pack(MAGIC, version, len(gaussians), gaussians.sh_degree, bits, flags, 0)
@@ -211,9 +212,12 @@ def write(path: Path, gaussians: Gaussians, version: int = 3) -> list[str]:
     return report + [f"{what} clamped, in {count:,} Gaussians." for what, count in counts.items() if count]
 
 
-def _fractional_bits(positions: np.ndarray) -> int:
-    farthest = max(float(np.abs(positions).max(initial=0)), 1.0)
-    return int(np.clip(np.floor(np.log2(FIXED_LIMIT / farthest)), 0, FRACTIONAL_BITS))
+def _fractional_bits(gaussians: Gaussians) -> int:
+    farthest = max(float(np.abs(gaussians.positions).max(initial=0)), 1.0)
+    room = np.floor(np.log2(FIXED_LIMIT / farthest))
+    breadth = max(float(np.median(gaussians.scales.max(axis=1))) if len(gaussians) else 1.0, 1e-9)
+    wanted = np.ceil(np.log2(STEPS_A_SPLAT / breadth))
+    return int(min(max(wanted, FRACTIONAL_BITS), max(room, 0)))
 
 
 def _fixed(positions: np.ndarray, bits: int) -> np.ndarray:  # (N, 3) to (N, 3, 3) uint8

@@ -178,6 +178,15 @@ def test_large_scene_gives_up_fractional_bits(tmp_path: Path, spread: float, bit
     assert f"{0.5**bits:.3g} world units" in report[0] and not any("clamped" in line for line in report)
 
 
+def test_positions_of_small_splats_have_finer_steps(tmp_path: Path) -> None:
+    g = some()
+    small = Gaussians(g.positions / 100, g.rotations, g.scales / 100, g.opacities, g.sh)
+    for gaussians in (g, small):
+        spz.write(tmp_path / "a.spz", gaussians)
+        moved = np.abs(spz.read(tmp_path / "a.spz").positions - gaussians.positions).max()
+        assert moved <= np.median(gaussians.scales.max(axis=1)) / 80
+
+
 def test_what_lies_beyond_the_format_is_clamped_and_counted(tmp_path: Path) -> None:
     g = some(n=4)
     g.positions[1, 2] = -9e6
