@@ -207,7 +207,7 @@ def parser() -> Parser:
     p.add_argument("--seed", type=int, default=0, help="seed of the objects and the weights (default: 0)")
     p.add_argument("--out", type=Path, default=Path("runs/embedded"), metavar="DIR", help="(default: runs/embedded)")
     p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
-    p.add_argument("--from", dest="start_from", type=Path, metavar="DIR", help="begin with weights exported there")
+    p.add_argument("--from", dest="start_from", type=Path, metavar="DIR", help="go on from weights exported there")
     p.add_argument("--export", type=Path, metavar="DIR", help="write the weights there, as the app loads them")
     p.set_defaults(run=_train)
 

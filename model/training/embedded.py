@@ -18,6 +18,7 @@ import cv2
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -173,7 +174,8 @@ def run(
 
     Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps), and every two minutes
     a checkpoint and OUT/STAGE.png, what the network now makes of a few objects beside the truth. Without a checkpoint
-    it begins with START_FROM/STAGE.safetensors where that is given.
+    it goes on from START_FROM/STAGE.safetensors where that is given, as many samples on as the file says; only the
+    optimisers' memory is lost. Raises WeightsError where that file cannot be used.
     Started by `torchrun`, its processes share each step: `batch` samples each, gradients averaged.
     """
     rank, ranks = join_workers()
@@ -190,10 +192,13 @@ def run(
     others = [p for p in net.parameters() if id(p) not in chosen]
     muon = Muon(matrices, lr=0.006, weight_decay=0.01, rank=rank, ranks=ranks)
     adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
-    if start_from is not None and not path.exists():
-        net.load_state_dict({k: v.float() for k, v in weights.load(start_from / f"{stage}.safetensors").items()})
-    ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
     seen, spent, steps = 0, 0.0, 0
+    if start_from is not None and not path.exists():
+        seen, spent = load_exported(net, start_from / f"{stage}.safetensors")
+        if seen >= samples:
+            raise WeightsError(f"{start_from} holds {stage} after {seen:,} samples already.", "Ask for more samples.")
+        steps = seen // (batch * ranks)  # the average is of many steps, not of the next few
+    ema = {k: v.detach().clone() for k, v in net.state_dict().items()}
     if path.exists():
         saved = torch.load(path, weights_only=True)
         net.load_state_dict(saved["net"])
@@ -288,6 +293,14 @@ def load_ema(stage: str, out: Path) -> nn.Module:
     net = NETWORKS[stage]()
     net.load_state_dict(saved["ema"])
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def load_exported(net: nn.Module, path: Path) -> tuple[int, float]:
+    """Fill a network with exported weights; returns how many samples they have seen, and in how many seconds."""
+    net.load_state_dict({k: v.float() for k, v in weights.load(path).items()})
+    with safe_open(path, "pt") as file:
+        told = file.metadata() or {}
+    return int(told.get("samples", 0)), float(told.get("seconds", 0))
 
 
 def export(stage: str, out: Path, folder: Path) -> Path:

@@ -251,11 +251,15 @@ def test_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_run_begins_with_exported_weights(trained: Path, tmp_path: Path) -> None:
+def test_run_goes_on_from_exported_weights(trained: Path, tmp_path: Path) -> None:
     embedded.export("surface", trained, tmp_path)
     given = weights.load(tmp_path / "surface.safetensors")
-    embedded.run("surface", 2, tmp_path, batch=2, start_from=tmp_path, say=lambda line: None)
+    seen = torch.load(trained / "surface.pt", weights_only=True)["seen"]
+    with pytest.raises(WeightsError, match="samples already"):
+        embedded.run("surface", seen, tmp_path, batch=2, start_from=tmp_path, say=lambda line: None)
+    embedded.run("surface", seen + 2, tmp_path, batch=2, start_from=tmp_path, say=lambda line: None)
     saved = torch.load(tmp_path / "surface.pt", weights_only=True)
+    assert saved["seen"] == seen + 2
     name = "net.encoders.1.0.conv1.weight"  # one step away at most
     assert (saved["net"][name] - given[name].float()).abs().max() < 0.02
 
