@@ -14,7 +14,7 @@ from model.camera import Camera
 from model.errors import PartRMError
 from model.gaussians import Gaussians
 from partrm_viewer.panels.overlay import Overlay, Segment
-from partrm_viewer.screens import Colour, Screen, open_screen
+from partrm_viewer.screens import Colour, Screen, image_of, open_screen
 from partrm_viewer.tools import navigate
 from partrm_viewer.tools.base import Point, Tool
 from renderer.pick import pick
@@ -148,8 +148,7 @@ class Viewport(QWidget):
         image = image.convertToFormat(QImage.Format.Format_RGB888)
         width, height = image.width(), image.height()
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
-        drawn = draw_split(rows[:, : 3 * width].reshape(height, width, 3), self._split)
-        return QImage(drawn.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        return image_of(draw_split(rows[:, : 3 * width].reshape(height, width, 3), self._split))
 
     def close_screen(self) -> None:
         """Let go of threads and graphics memory."""
