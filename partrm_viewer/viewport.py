@@ -196,6 +196,9 @@ class Viewport(QWidget):
 
     def _place_split(self) -> None:
         self.screen_.compare(self._before, self._split)
+        self._place_line()
+
+    def _place_line(self) -> None:
         self.overlay.set_split(None if self._before is None else self._split * self.width())
 
     def _on_split(self, position: QPointF) -> bool:
@@ -310,5 +313,5 @@ class Viewport(QWidget):
         super().resizeEvent(event)
         self.screen_.widget.setGeometry(self.rect())
         self.overlay.setGeometry(self.rect())
-        self._place_split()
+        self._place_line()
         self._look()
