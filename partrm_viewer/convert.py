@@ -59,7 +59,6 @@ def convert(
 
 def _convert_sequence(paths: Sequence[Path], folder: Path, sh_degree: int | None, progress: Progress) -> list[str]:
     """Write numbered PLY files into a folder: the first half of progress, comparing them is the second."""
-
     if any(path.resolve().parent == folder.resolve() for path in paths):
         raise FormatError(f"{folder} holds files that are to be converted.", "Choose another folder.")
     lines: list[str] = []

@@ -163,28 +163,28 @@ class SplatLayer:
         # Colours that are the same from every side neither depend on the eye nor on where the parts are.
         place = (eye.tobytes(), self._transforms) if g.sh_degree else ()
         wanted = (g, self._parts, rows.tobytes(), *place)
-        if self._seen is None or not same(wanted, self._seen_as):
+        last = self._seen if self._seen_as and self._seen_as[0] is g else None
+        if last is None or not same(wanted, self._seen_as):
             find = partial(seen_from, g, self._breadths, self._parts, self._transforms, rows, eye, self._near)
-            known = self._seen is not None and g is self._seen_as[0]
-            if self._later is None or not known or self._seen is None or self._seen.seconds < SLOW_S:
-                self._adopt(wanted, find())
+            if self._later is None or last is None or last.seconds < SLOW_S:
+                last = self._adopt(wanted, find())
             elif not self._asked:
                 self._asked = True
                 self._later(find, partial(self._receive, wanted))
-        assert self._seen is not None
-        return self._seen
+        return last
 
     def _receive(self, wanted: tuple[object, ...], seen: Seen) -> None:
         self._asked = False
         if wanted[0] is self._seen_as[0]:  # else other Gaussians came meanwhile
             self._adopt(wanted, seen)
 
-    def _adopt(self, wanted: tuple[object, ...], seen: Seen) -> None:
+    def _adopt(self, wanted: tuple[object, ...], seen: Seen) -> Seen:
         self._indices.set_data(seen.order)
         if seen.colours is not None:
             self._program["u_colours"] = seen.colours
             self._coloured = None
         self._seen_as, self._seen = wanted, seen
+        return seen
 
     def _fit_points(self, camera: Camera, widest: float) -> bool:
         """Say whether no splat is larger than this OpenGL's points; widest: scale over depth."""
