@@ -4,6 +4,7 @@ from __future__ import annotations
 
 FLUENT_S = 0.035  # what a frame may take while things move: 20 a second, with room for putting it on screen
 COARSEST = 4  # the most by which a frame's sides are shortened
+FLUENT_SPLATS = 65_536  # the most that a coarse frame shows
 REFINE_AFTER_MS = 120  # of rest; then a whole frame is drawn
 
 
@@ -17,6 +18,8 @@ class Pace:
         self.frame_s = 0.0  # how long the last frame took
         self._coarseness = 1
         self._whole_s = 0.0  # how long the last whole frame took
+        self._coarse_s = 0.0  # and the last coarse one
+        self._dearer = 1.0  # how many times the coarse one's, when the whole one was drawn after it
 
     def next(self) -> int:
         """Return 1 for a whole frame, 2 for half its width and height, and so on."""
@@ -28,12 +31,18 @@ class Pace:
         if coarseness == 1:
             # One slow frame may be an upload, or the first of its kind; two tell of a slow computer.
             whole_s, self._whole_s = min(seconds, self._whole_s), seconds
+            if self._coarse_s:
+                self._dearer = seconds / self._coarse_s  # coarse frames may show fewer splats, too
             # As if every pixel cost the same: the next frames show how much does not go by pixels.
-            while self._coarseness < COARSEST and whole_s > FLUENT_S * self._coarseness**2:
-                self._coarseness += 1
+            if whole_s > FLUENT_S:
+                enough = (c for c in range(2, COARSEST) if whole_s <= FLUENT_S * max(c * c, self._dearer))
+                self._coarseness = max(self._coarseness, next(enough, COARSEST))
             if seconds < FLUENT_S:
                 self._coarseness = 1
-        elif seconds > FLUENT_S:
+            return
+        self._coarse_s = seconds
+        finer = (coarseness / (coarseness - 1)) ** 2 if coarseness > 2 else max(4.0, self._dearer)
+        if seconds > FLUENT_S:
             self._coarseness = min(coarseness + 1, COARSEST)
-        elif seconds * (coarseness / (coarseness - 1)) ** 2 < FLUENT_S:
+        elif seconds * finer < FLUENT_S:
             self._coarseness = coarseness - 1

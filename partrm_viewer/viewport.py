@@ -14,7 +14,8 @@ from model.camera import Camera
 from model.errors import PartRMError
 from model.gaussians import Gaussians
 from partrm_viewer.panels.overlay import Overlay, Segment
-from partrm_viewer.screens import Colour, Screen, image_of, open_screen
+from partrm_viewer.screen import Colour, Screen, image_of
+from partrm_viewer.screens import open_screen
 from partrm_viewer.tools import navigate
 from partrm_viewer.tools.base import Point, Tool
 from renderer.pick import pick

@@ -26,7 +26,7 @@ from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.help import HelpSheet
-from partrm_viewer.screens import timer
+from partrm_viewer.screen import timer
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.pull import Gesture, PullTool

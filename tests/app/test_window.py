@@ -181,7 +181,7 @@ def test_opengl_that_breaks_while_drawing_falls_back_to_cpu(
     def refuse(*_: object) -> None:
         raise RuntimeError("the shader did not compile\nline 1")
 
-    monkeypatch.setattr("renderer.gl.SplatLayer.draw", refuse)
+    monkeypatch.setattr("renderer.splat_layer.SplatLayer.draw", refuse)
     window.focus_part()
     qtbot.waitUntil(lambda: window.parts.renderer.text() == "CPU renderer")
     assert window.parts.messages.title == "OpenGL failed: the shader did not compile"

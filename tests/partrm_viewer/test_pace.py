@@ -51,3 +51,16 @@ def test_frames_become_whole_again_when_there_is_less_to_draw() -> None:
     pace = Pace()
     assert frames(pace, lambda c: 0.1 / c**2)[-1] == 2
     assert frames(pace, lambda c: 0.02 / c**2)[-1] == 1
+
+
+def test_a_whole_frame_that_cost_far_more_than_coarse_ones_is_left_to_moments_of_rest() -> None:
+    pace = Pace()
+
+    def cost_s(coarseness: int) -> float:  # a million splats, of which coarse frames show a few
+        return 0.6 if coarseness == 1 else 0.02 / coarseness**2
+
+    frames(pace, cost_s)
+    pace.took(1, 0.6)  # sharpened
+    assert frames(pace, cost_s) == [2] * 30
+    pace.took(1, 0.01)  # another file
+    assert set(frames(pace, lambda c: 0.01 / c**2)) == {1}

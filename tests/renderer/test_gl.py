@@ -15,7 +15,8 @@ from renderer.cpu import CpuRenderer
 from tests.renderer.scenes import CAMERA, GOLDEN_SETS, golden_cases, psnr, random_splats
 
 if TYPE_CHECKING:
-    from renderer.gl import GlRenderer, SplatLayer
+    from renderer.gl import GlRenderer
+    from renderer.splat_layer import SplatLayer
 
 pytestmark = pytest.mark.gl
 
@@ -137,9 +138,9 @@ def test_the_layer_draws_over_what_is_there_in_eight_bits(gl: GlRenderer) -> Non
 def test_a_slow_sort_is_done_elsewhere_and_the_last_order_serves_meanwhile(
     gl: GlRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from renderer.gl import Seen, SplatLayer
+    from renderer.splat_layer import Seen, SplatLayer
 
-    monkeypatch.setattr("renderer.gl.SLOW_S", 0.0)
+    monkeypatch.setattr("renderer.splat_layer.SLOW_S", 0.0)
     waiting: list[tuple[Callable[[], Seen], Callable[[Seen], None]]] = []
     gl.make_current()
     layer = SplatLayer(later=lambda work, take: waiting.append((work, take)))
@@ -170,7 +171,7 @@ def test_a_slow_sort_is_done_elsewhere_and_the_last_order_serves_meanwhile(
 def test_a_coarse_picture_fills_the_frame_buffer(gl: GlRenderer) -> None:
     from vispy import gloo
 
-    from renderer.gl import CoarseTarget
+    from renderer.splat_layer import CoarseTarget
 
     gl.make_current()
     gaussians = random_splats(200)
