@@ -142,6 +142,15 @@ ACTIONS = (
     Action(
         "background", "&Black background", "View", "Change between white and black", ("B",), "contrast", checkable=True
     ),
+    Action(
+        "ground",
+        "&Ground grid",
+        "View",
+        "A grid under the object, and the world's axes",
+        ("G",),
+        "grid",
+        checkable=True,
+    ),
     Action("theme_system", "Theme of the &system", "View", "Light or dark, as the desktop is", checkable=True),
     Action("theme_light", "&Light theme", "View", "Always light", checkable=True),
     Action("theme_dark", "&Dark theme", "View", "Always dark", checkable=True),
@@ -152,7 +161,7 @@ TOOL_BAR = (
     ("open_image", "open_splat", "save_splat", "screenshot", "film"),
     ("undo", "redo"),
     ("use_pull", "use_box"),
-    ("input_view", "focus_part", "compare", "background"),
+    ("input_view", "focus_part", "compare", "ground", "background"),
     ("help",),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FLUENT_S = 0.035  # what a frame may take while things move: 20 a second, with room for putting it on screen
 COARSEST = 4  # the most by which a frame's sides are shortened
-FLUENT_SPLATS = 65_536  # the most that a coarse frame shows
+FLUENT_SPLATS = 40_000  # the most that a coarse frame shows
 REFINE_AFTER_MS = 120  # of rest; then a whole frame is drawn
 
 

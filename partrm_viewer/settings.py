@@ -20,6 +20,7 @@ class Settings:
 
     theme: str = "system"
     background: str = "white"
+    ground: bool = False  # a grid under the object
     geometry: str = ""  # base64 of the window's place and size, as Qt tells it
     split: tuple[int, ...] = ()  # px, widths of the two panes
     folder: str = ""  # where the last file was opened
@@ -55,6 +56,8 @@ def load(path: Path) -> Settings:
     for name in ("theme", "background", "geometry", "folder"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
+    if not isinstance(good.get("ground", False), bool):
+        del good["ground"]
     for name, kind in (("split", int), ("recent", str)):
         value = good.pop(name, None)
         if isinstance(value, list) and all(type(item) is kind for item in value):

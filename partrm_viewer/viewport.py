@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
@@ -19,6 +20,9 @@ from partrm_viewer.screens import open_screen
 from partrm_viewer.tools import navigate
 from partrm_viewer.tools.base import Point, Tool
 from renderer.pick import pick
+
+if TYPE_CHECKING:
+    from renderer.overlay import Lines
 
 BACKGROUNDS: dict[str, Colour] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
 CLICK_PX = 4.0
@@ -59,7 +63,10 @@ class Viewport(QWidget):
         self.screen_error: PartRMError | None = None
         screen, self.screen_error = open_screen(renderer, self.drawn.emit, self._fall_back_later)
         self.screen_: Screen = screen
-        self.overlay = Overlay(self, self._arrow)
+        self._grounded = False
+        self._boxed: Gaussians | None = None  # whose corners the next are
+        self._box = (np.zeros(3), np.zeros(3))
+        self.overlay = Overlay(self, self._arrow, self._ground)
         self._adopt_screen()
 
     # ---- what is shown
@@ -101,6 +108,11 @@ class Viewport(QWidget):
         self._background = name
         self._look()
 
+    def set_ground(self, shown: bool) -> None:
+        """Show a grid under the object, with the world's axes."""
+        self._grounded = shown
+        self.overlay.update()
+
     def go_home(self) -> None:
         """Look from the input camera again."""
         if self._gaussians is not None:
@@ -140,16 +152,22 @@ class Viewport(QWidget):
         return self._view.camera.fitted(width, height)
 
     def picture(self) -> QImage:
-        """Return what the 3D view shows, without arrow and badge; the line between before and after is in it."""
+        """Return what the 3D view shows, without arrow and badge; ground and split line are in it."""
         image = self.screen_.picture()
-        if self._before is None:
+        camera = self.camera()
+        if camera is None or self._gaussians is None or (self._before is None and not self._grounded):
             return image
-        from renderer.overlay import draw_split  # late: OpenCV takes its time
+        from renderer.overlay import draw_ground, draw_split  # late: OpenCV takes its time
 
         image = image.convertToFormat(QImage.Format.Format_RGB888)
         width, height = image.width(), image.height()
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
-        return image_of(draw_split(rows[:, : 3 * width].reshape(height, width, 3), self._split))
+        pixels = rows[:, : 3 * width].reshape(height, width, 3)
+        if self._grounded:
+            pixels = draw_ground(pixels, camera.fitted(width, height), *self._corners(self._gaussians))
+        if self._before is not None:
+            pixels = draw_split(pixels, self._split)
+        return image_of(pixels)
 
     def close_screen(self) -> None:
         """Let go of threads and graphics memory."""
@@ -219,6 +237,19 @@ class Viewport(QWidget):
             return None
         a, b = pixels / self.devicePixelRatioF()
         return (float(a[0]), float(a[1])), (float(b[0]), float(b[1]))
+
+    def _ground(self) -> list[Lines]:
+        camera = self.camera()
+        if not self._grounded or camera is None or self._gaussians is None:
+            return []
+        from renderer.overlay import ground  # late: OpenCV takes its time
+
+        return ground(camera.fitted(max(1, self.width()), max(1, self.height())), *self._corners(self._gaussians))
+
+    def _corners(self, gaussians: Gaussians) -> tuple[np.ndarray, np.ndarray]:
+        if self._boxed is not gaussians:
+            self._boxed, self._box = gaussians, gaussians.box(0.1)
+        return self._box
 
     # ---- mouse
 

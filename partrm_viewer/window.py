@@ -82,6 +82,7 @@ class Window(QMainWindow):
         self.session.on_change(self._changed)
         self._screen_changed(self.parts.viewport.screen_error)
         self.parts.viewport.set_background(self.settings.background)
+        self.parts.viewport.set_ground(self.settings.ground)
         self._application().styleHints().colorSchemeChanged.connect(self._dress)
         self._dress()
         self._restore_geometry()
@@ -215,6 +216,12 @@ class Window(QMainWindow):
         name = "white" if self.settings.background == "black" else "black"
         self.settings = replace(self.settings, background=name)
         self.parts.viewport.set_background(name)
+        self._refresh_actions()
+
+    def ground(self) -> None:
+        """Show a grid under the object, or no longer."""
+        self.settings = replace(self.settings, ground=not self.settings.ground)
+        self.parts.viewport.set_ground(self.settings.ground)
         self._refresh_actions()
 
     def theme_system(self) -> None:
@@ -381,6 +388,7 @@ class Window(QMainWindow):
             "use_box": self._tool is self.box,
             "compare": self._comparing,
             "background": self.settings.background == "black",
+            "ground": self.settings.ground,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
         self.bars.refresh(self.session, checked)

@@ -1,8 +1,9 @@
-"""What is drawn over the splats in captures: drags, a grid, axes, the line between before and after."""
+"""What is drawn over the splats: the ground, the line between before and after, drags; in this order everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ from model.camera import Camera
 # Okabe and Ito's colours, told apart by people with any kind of colour vision.
 ORANGE, SKY, GREEN, YELLOW = (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)
 BLUE, VERMILION, PURPLE, GREY = (0, 114, 178), (213, 94, 0), (204, 121, 167), (128, 128, 128)
-AXES = {"x": VERMILION, "y": GREEN, "z": BLUE}
+AXES = (VERMILION, GREEN, BLUE)  # x, y, z
+SQUARES = 10  # of the ground grid, along each side, or a few more
 NEAR = 0.01  # world units
 
 Colour = Sequence[int]  # r, g, b, 0..255
@@ -47,25 +49,49 @@ def draw_drag(
     return image
 
 
-def draw_grid(image: np.ndarray, camera: Camera, height: float = -0.5, half: int = 5, step: float = 0.2) -> np.ndarray:
-    """Draw a square grid on the plane y = height (world units) as the camera sees it, faint.
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Lines of one kind, in pixels."""
 
-    image: (H, W, 3 | 4) uint8, alpha straight; returned as a copy.
+    segments: list[Segment]
+    colour: Colour
+    opacity: float
+    width: float  # of the picture's shorter side
+
+
+def ground(camera: Camera, low: np.ndarray, high: np.ndarray) -> list[Lines]:
+    """Return a grid under a box, low and high (3,) in world units with y up, and the world's axes at its middle.
+
+    The grid's squares are 1, 2 or 5 times a power of ten wide; x is vermilion, y green, z blue, two squares long each.
     """
-    coverage = np.zeros(image.shape[:2], np.uint8)
-    _stroke(coverage, grid_segments(camera, height, half, step), max(1.0, min(image.shape[:2]) / 500))
-    return lay(image, coverage, GREY, 0.45)
+    reach = 0.75 * float(max(high[0] - low[0], high[2] - low[2], 0.3 * (high[1] - low[1]), 1e-6))
+    step = round_step(2 * reach / SQUARES)
+    half = int(np.ceil(reach / step - 1e-6))
+    middle = np.round((low + high) / 2 / step) * step
+    middle[1] = low[1]
+    ticks, far = np.arange(-half, half + 1) * step, half * step
+    across = [(np.array([t, 0, -far]), np.array([t, 0, far])) for t in ticks]
+    across += [(a[::-1], b[::-1]) for a, b in across]
+    grid = [(middle + a, middle + b) for a, b in across]
+    lines = [Lines(project_segments(camera, grid), GREY, 0.45, 1 / 500)]
+    for axis, colour in zip(np.eye(3), AXES):
+        lines.append(Lines(project_segments(camera, [(middle, middle + 2 * step * axis)]), colour, 1.0, 1 / 250))
+    return lines
 
 
-def draw_axes(
-    image: np.ndarray, camera: Camera, origin: Sequence[float] = (0, 0, 0), length: float = 0.25
-) -> np.ndarray:
-    """Draw the world's axes at a point: x vermilion, y green, z blue."""
-    at = np.asarray(origin, float)
-    for axis, colour in zip(np.eye(3), AXES.values()):
+def round_step(about: float) -> float:
+    """Return the nearest 1, 2 or 5 times a power of ten that is not smaller."""
+    power = 10.0 ** np.floor(np.log10(about))
+    return float(next(m * power for m in (1, 2, 5, 10) if m * power >= about * (1 - 1e-9)))
+
+
+def draw_ground(image: np.ndarray, camera: Camera, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Draw the ground of a box, see `ground`; image: (H, W, 3 | 4) uint8, alpha straight; returned as a copy."""
+    side = min(image.shape[:2])
+    for lines in ground(camera, low, high):
         coverage = np.zeros(image.shape[:2], np.uint8)
-        _stroke(coverage, project_segments(camera, [(at, at + length * axis)]), max(1.5, min(image.shape[:2]) / 250))
-        image = lay(image, coverage, colour)
+        _stroke(coverage, lines.segments, max(1.0, side * lines.width))
+        image = lay(image, coverage, lines.colour, lines.opacity)
     return image
 
 
@@ -82,14 +108,6 @@ def draw_split(image: np.ndarray, at: float) -> np.ndarray:
         _stroke(coverage, [ends], thin + grown)
         image = lay(image, coverage, tone)
     return image
-
-
-def grid_segments(camera: Camera, height: float = -0.5, half: int = 5, step: float = 0.2) -> list[Segment]:
-    """Return the grid's lines in pixels, cut off at the near plane."""
-    ticks, far = np.arange(-half, half + 1) * step, half * step
-    lines = [(np.array([t, height, -far]), np.array([t, height, far])) for t in ticks]
-    lines += [(np.array([-far, height, t]), np.array([far, height, t])) for t in ticks]
-    return project_segments(camera, lines)
 
 
 def project_segments(camera: Camera, lines: Iterable[Segment]) -> list[Segment]:

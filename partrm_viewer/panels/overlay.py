@@ -1,9 +1,10 @@
-"""Overlay: a pull's arrow, a box, a split line, a badge and a note over a picture; it never takes the mouse."""
+"""Overlay: the ground, a pull's arrow, a box, a split line, a badge and a note over a picture."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
@@ -11,18 +12,24 @@ from PySide6.QtWidgets import QWidget
 
 from partrm_viewer.theme import PULL
 
+if TYPE_CHECKING:
+    from renderer.overlay import Lines  # late: OpenCV takes its time
+
 Segment = tuple[tuple[float, float], tuple[float, float]]  # widget pixels
 HEAD_PX = 13.0
 
 
 class Overlay(QWidget):
-    """Ask for arrow and box at paint time, so that they follow every zoom and turn."""
+    """Ask for arrow and ground at paint time, so that they follow every zoom and turn."""
 
-    def __init__(self, parent: QWidget, arrow: Callable[[], Segment | None]) -> None:
+    def __init__(
+        self, parent: QWidget, arrow: Callable[[], Segment | None], ground: Callable[[], list[Lines]] = list
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self._arrow = arrow
+        self._ground = ground
         self._badge = ""
         self._note = ""
         self._box: QRectF | None = None
@@ -65,6 +72,8 @@ class Overlay(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for lines in self._ground():
+            _paint_lines(painter, lines, max(1.0, lines.width * min(self.width(), self.height())))
         if self._split is not None:
             _paint_split(painter, self._split, self.height())
         if (arrow := self._arrow()) is not None:
@@ -84,6 +93,14 @@ class Overlay(QWidget):
             width = _pill_width(painter, self._note)
             _paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
         painter.end()
+
+
+def _paint_lines(painter: QPainter, lines: Lines, width: float) -> None:
+    colour = QColor(*lines.colour)
+    colour.setAlphaF(lines.opacity)
+    painter.setPen(QPen(colour, width))
+    for a, b in lines.segments:
+        painter.drawLine(QPointF(*a), QPointF(*b))
 
 
 def _paint_split(painter: QPainter, x: float, height: int) -> None:

@@ -332,3 +332,17 @@ def test_geometry_and_settings_are_kept(make_window: Any, qtbot: QtBot) -> None:
     second = make_window()
     assert (second.width(), second.height()) == (900, 640)
     assert second.settings.theme == "dark" and second.settings.background == "black"
+
+
+@pytest.mark.parametrize("driver", ["gl", "cpu"], indirect=True)
+def test_the_ground_shows_in_the_view_and_in_screenshots_and_goes_again(driver: Any, photo: Path) -> None:
+    driver.open(photo)
+    window, viewport = driver.window, driver.window.parts.viewport
+    driver.qtbot.wait(300)
+    plain = viewport.picture()
+    window.bars.actions["ground"].trigger()
+    assert viewport.overlay.grab().toImage() != QImage(viewport.size(), QImage.Format.Format_RGB32)
+    lines = viewport.picture()
+    assert lines.size() == plain.size() and lines != plain.convertToFormat(lines.format())
+    window.bars.actions["ground"].trigger()
+    assert viewport.picture() == plain

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.camera import Camera
-from renderer.overlay import ORANGE, draw_axes, draw_drag, draw_grid, draw_split, project_segments
+from renderer.overlay import AXES, ORANGE, draw_drag, draw_ground, draw_split, ground, project_segments, round_step
 
 CAMERA = Camera.orbit(30, 20, 2.5, 45, 200, 150)
 
@@ -32,11 +32,25 @@ def test_absurd_and_tiny_drags_are_drawn(end: tuple[float, float]) -> None:
     assert draw_drag(np.zeros((150, 200, 3), np.uint8), (40, 75), end).any()
 
 
-def test_grid_and_axes_show_and_stop_at_the_camera() -> None:
-    image = np.full((150, 200, 3), 255, np.uint8)
-    assert (draw_grid(image, CAMERA) != 255).any()
-    axes = draw_axes(image, CAMERA)
-    assert {"x", "y", "z"} and len(np.unique(axes.reshape(-1, 3), axis=0)) > 3
+def test_the_ground_lies_under_the_object_and_its_axes_point_along_the_worlds() -> None:
+    low, high = np.array([-0.4, -0.5, -0.3]), np.array([0.4, 0.5, 0.3])
+    image = draw_ground(np.full((150, 200, 3), 255, np.uint8), CAMERA, low, high)
+    assert (image != 255).any()
+    grid, *axes = ground(CAMERA, low, high)
+    corners, _ = CAMERA.project(np.array([[-0.6, -0.5, -0.6], [0.6, -0.5, 0.6]]))
+    ends: np.ndarray = np.array(grid.segments).reshape(-1, 2)
+    for corner in corners:  # 0.6 is three quarters of 0.8: three squares of 0.2 to every side
+        assert np.abs(ends - corner).sum(axis=1).min() < 0.1
+    assert [lines.colour for lines in axes] == list(AXES)
+    (start, up), (wanted, wanted_up) = axes[1].segments[0], CAMERA.project(np.array([[0, -0.5, 0], [0, -0.1, 0]]))[0]
+    assert np.allclose(start, wanted) and np.allclose(up, wanted_up)
+
+
+def test_squares_of_the_ground_have_round_sizes_at_every_scale() -> None:
+    assert [round_step(x) for x in (0.0011, 0.13, 0.2, 3, 700)] == pytest.approx([0.002, 0.2, 0.2, 5, 1000])
+
+
+def test_lines_stop_at_the_camera() -> None:
     through = project_segments(CAMERA, [(CAMERA.position * 2, np.zeros(3))])
     assert len(through) == 1 and np.isfinite(through[0]).all()
     assert project_segments(CAMERA, [(CAMERA.position * 2, CAMERA.position * 3)]) == []
