@@ -6,6 +6,7 @@ Key for key and number for number the released network; LGM (Tang et al. 2024) w
 from __future__ import annotations
 
 import logging
+import time
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,9 @@ PRESETS = {
     ),
 }
 
+# Left in float32: raw pixels times 56 go into sines, and the output's last digits are places in the world.
+PRECISE = ("unet.alpha", "unet.drag_position_net.", "unet.norm_out.", "unet.conv_out.", "conv.")
+
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +57,8 @@ class PartRM(nn.Module):
         progress is called before each block and may raise Cancelled.
         """
         b, v, c, h, w = views.shape
-        x = self.unet(views.reshape(b * v, c, h, w), drags_start, drags_end, v, progress)
+        views = views.reshape(b * v, c, h, w).contiguous(memory_format=torch.channels_last)
+        x = self.unet(views, drags_start, drags_end, v, progress)
         x = self.conv(x)
         return activate(x.view(b, v, 14, -1).transpose(2, 3).reshape(b, -1, 14))
 
@@ -79,11 +84,17 @@ def gaussians_from_output(output: Tensor) -> Gaussians:
     return Gaussians.from_colours(a[:, 0:3], a[:, 7:11], a[:, 4:7], a[:, 3], a[:, 11:14])
 
 
-def from_weights(tensors: dict[str, Tensor], preset: str = "big", device: torch.device | str = "cpu") -> PartRM:
-    """Build the network around loaded tensors (float32), ready to predict; they are not copied where they fit.
+def from_weights(
+    tensors: dict[str, Tensor],
+    preset: str = "big",
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> PartRM:
+    """Build the network around loaded tensors, ready to predict.
 
-    How drags are merged is told from the weights: `unet.alpha` absent or 0 means "replace", else "alpha_residual".
-    Raises WeightsError where they were made for another network.
+    dtype: of the U-Net's blocks; what embeds the drags and what gives the output stay float32. How drags are merged is
+    told from the weights: `unet.alpha` absent or 0 means "replace", else "alpha_residual". Raises WeightsError where
+    they were made for another network.
     """
     tensors = {name: t for name, t in tensors.items() if not name.startswith("lpips")}  # a loss, no part of the network
     alpha = tensors.setdefault("unet.alpha", torch.zeros(()))
@@ -97,6 +108,28 @@ def from_weights(tensors: dict[str, Tensor], preset: str = "big", device: torch.
         raise WeightsError(f"These weights were not made for PartRM '{preset}'", hint)
     if unknown := tensors.keys() - expected.keys():
         log.warning("%d tensors in the weights are not used, the first is %s", len(unknown), min(unknown))
-    fitting = {name: tensors[name].to(device, torch.float32) for name in expected}
+    fitting = {}
+    for name in expected:
+        tensor = tensors[name].to(device, torch.float32 if name.startswith(PRECISE) else dtype)
+        fitting[name] = tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
     network.load_state_dict(fitting, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """Return bfloat16, in which the network was trained, where this device multiplies faster in it; else float32.
+
+    Measured on one product of matrices, some milliseconds: processors without units for it emulate bfloat16.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.ones(512, 512, dtype=dtype)
+        tries = []
+        for _ in range(4):
+            start = time.perf_counter()
+            x @ x
+            tries.append(time.perf_counter() - start)
+        seconds[dtype] = min(tries)
+    return torch.bfloat16 if seconds[torch.bfloat16] < 0.8 * seconds[torch.float32] else torch.float32

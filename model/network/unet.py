@@ -152,14 +152,14 @@ class DragUNet(nn.Module):
         """Map (B·V, 9, H, W) and (B, N, 2) drags of the 512 frame to (B·V, 14, H', W')."""
         steps = len(self.down_blocks) + len(self.up_blocks) + 1
         needed = self.skips_needed  # the finest skips are made but not used
-        x = self.conv_in(x)
+        x = self.conv_in(x.to(self.conv_in.weight.dtype))
         skips = [x]
         for i, block in enumerate(self.down_blocks):
             progress(i / steps, "Predicting")
             drags = self.drag_position_net(starts, ends, i, x.shape[-1])
             drags = drags.to(x.dtype).repeat_interleave(views, dim=0)  # all views get the input view's drags
             merged = self.conv_merges[i](torch.cat([x, drags], dim=1))
-            x = merged if self.drag_merge == "replace" else x + self.alpha * merged
+            x = merged if self.drag_merge == "replace" else x + self.alpha.to(x.dtype) * merged
             x, new = block(x, views)
             skips = (skips + new)[-needed:]
         progress(len(self.down_blocks) / steps, "Predicting")
@@ -167,4 +167,4 @@ class DragUNet(nn.Module):
         for i, block in enumerate(self.up_blocks):
             progress((len(self.down_blocks) + 1 + i) / steps, "Predicting")
             x = block(x, skips, views)
-        return self.conv_out(F.silu(self.norm_out(x)))
+        return self.conv_out(F.silu(self.norm_out(x.to(self.conv_out.weight.dtype))))

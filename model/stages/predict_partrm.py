@@ -15,7 +15,7 @@ from model.camera import Camera
 from model.drag import Drag
 from model.gaussians import Gaussians, quaternion_from_matrix, quaternion_multiply
 from model.network.drag_embedding import FRAME
-from model.network.partrm import PRESETS, PartRM, from_weights, gaussians_from_output
+from model.network.partrm import PRESETS, PartRM, fastest_dtype, from_weights, gaussians_from_output
 from model.network.partrm_input import SIZE, partdrag4d_cameras, prepare_views
 from model.progress import Progress, silent
 from model.stages.frame import window_of
@@ -140,10 +140,13 @@ def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:
     )
 
 
-def load_partrm(name_or_path: str | Path, device: torch.device | str = "cpu") -> PartRM:
-    """Load PartRM by its weights' name or file; "big" or "small" is told from the shapes. Raises WeightsError."""
+def load_partrm(name_or_path: str | Path, device: torch.device) -> PartRM:
+    """Load PartRM by its weights' name or file, as fast as the device allows; raises WeightsError.
+
+    "big" or "small" is told from the shapes.
+    """
     tensors = weights.load(weights.find(name_or_path))
     entry = tensors.get("unet.conv_in.weight")
     width = None if entry is None else len(entry)
     preset = next((name for name, shape in PRESETS.items() if shape.down[0] == width), "big")
-    return from_weights(tensors, preset, device)
+    return from_weights(tensors, preset, device, fastest_dtype(device))

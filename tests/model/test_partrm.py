@@ -14,7 +14,7 @@ from model.gaussians import matrix_from_quaternion
 from model.network import partrm_input
 from model.network.attention import Attention
 from model.network.drag_embedding import DragEmbedding, blur, fourier, splat
-from model.network.partrm import PartRM, from_weights, gaussians_from_output
+from model.network.partrm import PartRM, fastest_dtype, from_weights, gaussians_from_output
 from model.network.unet import DragMerge
 
 GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
@@ -133,12 +133,28 @@ def test_merge_is_told_from_the_weights() -> None:
         assert network.unet.drag_merge == told
         with torch.inference_mode():
             if merge != "alpha_residual":
-                torch.testing.assert_close(network(*inputs()), source.eval()(*inputs()))
+                torch.testing.assert_close(network(*inputs()), source.eval()(*inputs()), atol=1e-4, rtol=1e-4)
 
 
 def test_half_precision_weights_are_widened() -> None:
     tensors = {name: t.half() for name, t in small().state_dict().items()}
     assert all(p.dtype == torch.float32 for p in from_weights(tensors, "small").parameters())
+
+
+def test_bfloat16_blocks_say_nearly_what_float32_ones_do() -> None:
+    tensors = small().state_dict()
+    exact, fast = from_weights(tensors, "small"), from_weights(tensors, "small", dtype=torch.bfloat16)
+    assert fast.unet.conv_in.weight.dtype == torch.bfloat16
+    assert fast.unet.conv_out.weight.dtype == torch.float32
+    assert all(p.dtype == torch.float32 for p in fast.unet.drag_position_net.parameters())
+    with torch.inference_mode():
+        wanted, got = exact(*inputs()), fast(*inputs())
+    assert got.dtype == torch.float32 and not torch.equal(wanted, got)
+    assert (wanted - got).abs().mean() < 0.01 * wanted.std()
+
+
+def test_the_dtype_is_one_of_the_two_that_are_measured() -> None:
+    assert fastest_dtype(torch.device("cpu")) in (torch.float32, torch.bfloat16)
 
 
 def test_weights_of_another_network_are_refused() -> None:

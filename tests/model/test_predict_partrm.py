@@ -24,6 +24,7 @@ from model.stages.predict_partrm import PartRMPredictor, carried, input_pictures
 from model.stages.reconstruct import view_discs
 from model.stages.state import Part, State, View
 
+CPU = torch.device("cpu")
 WINDOW = (20.0, -10.0, 100.0)  # the crop in the photo
 WIDE, HIGH = 140, 80
 
@@ -209,12 +210,12 @@ def test_released_weights_are_told_by_their_shapes(tmp_path: Path) -> None:
     network = PartRM("small")
     path = tmp_path / "mine.safetensors"
     save_file(network.state_dict(), path)
-    loaded = load_partrm(path)
+    loaded = load_partrm(path, CPU)
     assert loaded.preset == "small" and not loaded.training
     torch.testing.assert_close(loaded.conv.weight, network.conv.weight)
     save_file({"unet.conv_in.weight": torch.zeros(7, 9, 3, 3)}, path)
     with pytest.raises(WeightsError, match="PartRM"):
-        load_partrm(path)
+        load_partrm(path, CPU)
 
 
 def test_pipeline_predicts_with_weights_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
