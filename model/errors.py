@@ -30,5 +30,23 @@ class RendererError(PartRMError):
     """A renderer that this computer cannot run."""
 
 
+class OutOfMemory(PartRMError):
+    """A job that needed more memory than the computer or its graphics card has."""
+
+
 class Cancelled(Exception):
     """Raised inside a stage when its user has asked to stop; not a failure."""
+
+
+def out_of_memory(error: BaseException) -> OutOfMemory | None:
+    """Return what to tell the user of an exception that means that memory ran out; None for any other.
+
+    torch's are told by their names and words, so that torch need not be imported.
+    """
+    if type(error).__name__ == "OutOfMemoryError":
+        hint = "Close other programs that use the graphics card, or run with --device cpu."
+        return OutOfMemory("The graphics card's memory is full", hint)
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        hint = "Close other programs, or choose smaller weights or pictures."
+        return OutOfMemory("This computer's memory is full", hint)
+    return None

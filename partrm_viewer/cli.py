@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from model.errors import Cancelled, DragError, PartRMError
+from model.errors import Cancelled, DragError, PartRMError, out_of_memory
 
 if TYPE_CHECKING:
     from model.drag import Drag
@@ -111,12 +111,15 @@ def main(argv: list[str] | None = None) -> int:
         options = parser().parse_args(_join_negative(words) or ["view"])
         code: int = options.run(options)
         return code
-    except PartRMError as error:
-        for line in (error.title, error.hint):
-            print(" ".join(line.split()), file=sys.stderr)
-        return 2
     except (KeyboardInterrupt, Cancelled):
         return 130
+    except Exception as error:
+        told = error if isinstance(error, PartRMError) else out_of_memory(error)
+        if told is None:
+            raise
+        for line in (told.title, told.hint):
+            print(" ".join(line.split()), file=sys.stderr)
+        return 2
 
 
 def parser() -> Parser:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from model.errors import Cancelled, PartRMError
+from model.errors import Cancelled, PartRMError, out_of_memory
 from model.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -162,6 +162,8 @@ class Jobs:
         except PartRMError as error:
             return Ended(job, "failed", error)
         except Exception as error:  # a mistake of ours must not end the worker: it is logged whole and told in short
+            if (full := out_of_memory(error)) is not None:
+                return Ended(job, "failed", full)
             log.exception("%s failed", job.name)
             kind = type(error).__name__
             return Ended(job, "failed", PartRMError(f"{job.name} failed ({kind}: {error})", UNEXPECTED_HINT))

@@ -159,3 +159,27 @@ def test_close_ends_everything() -> None:
     inbox.submit("late", lambda progress: 1)
     inbox.receive(1)
     assert sorted(inbox.log) == ["late cancelled", "running cancelled", "waiting cancelled"]
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch calls the one of a graphics card."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "The graphics card's memory is full"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "This computer's memory is full"),
+        (MemoryError(), "This computer's memory is full"),
+    ],
+)
+def test_a_full_memory_is_told_in_plain_words_and_the_worker_lives_on(
+    inbox: Inbox, error: Exception, told: str
+) -> None:
+    def fill(progress: Progress) -> None:
+        raise error
+
+    inbox.submit("large", fill)
+    inbox.submit("next", counted(1))
+    inbox.receive(ends=2)
+    assert inbox.log == [f"large failed {told}", "next done 1"]
