@@ -15,7 +15,7 @@ from model.network.drag_embedding import DragEmbedding
 from model.progress import Progress, silent
 
 GROUPS = 32
-DragMerge = Literal["replace", "alpha_residual", "zero_residual"]
+DragMerge = Literal["replace", "alpha_residual", "zero_residual", "none"]
 
 
 @dataclass(frozen=True)
@@ -113,23 +113,22 @@ class DragUNet(nn.Module):
 
     drag_merge tells what a level makes of its input x and the drag map m: "replace" conv([x, m]), as released;
     "alpha_residual" x + alpha · conv([x, m]), an earlier version; "zero_residual" the same with alpha 1 and conv
-    starting at zero, as in the paper.
+    starting at zero, as in the paper; "none" leaves x alone: LGM, from which PartRM was trained on, knows no drags.
     """
 
     def __init__(self, shape: Shape, drag_merge: DragMerge) -> None:
         super().__init__()
         self.drag_merge = drag_merge
         down, up = shape.down, shape.up
-        self.alpha = nn.Parameter(torch.tensor(float(drag_merge == "zero_residual")))  # unused by "replace"
         self.conv_in = nn.Conv2d(9, down[0], 3, padding=1)
         inputs = (down[0], *down[:-1])  # channels with which each level begins
-        self.drag_position_net = DragEmbedding(inputs)
-        merges = [nn.Conv2d(2 * c, c, 3, padding=1) for c in inputs]
+        if drag_merge != "none":
+            self.alpha = nn.Parameter(torch.tensor(float(drag_merge == "zero_residual")))  # unused by "replace"
+            self.drag_position_net = DragEmbedding(inputs)
+            self.conv_merges = nn.ModuleList(nn.Conv2d(2 * c, c, 3, padding=1) for c in inputs)
         if drag_merge == "zero_residual":
-            for conv in merges:
-                nn.init.zeros_(conv.weight)
-                nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # it has one
-        self.conv_merges = nn.ModuleList(merges)
+            for parameter in self.conv_merges.parameters():
+                nn.init.zeros_(parameter)
         self.down_blocks = nn.ModuleList(
             Down(inputs[i], c, shape.layers, shape.down_attention[i], shape.heads, i == len(down) - 1)
             for i, c in enumerate(down)
@@ -156,10 +155,8 @@ class DragUNet(nn.Module):
         skips = [x]
         for i, block in enumerate(self.down_blocks):
             progress(i / steps, "Predicting")
-            drags = self.drag_position_net(starts, ends, i, x.shape[-1])
-            drags = drags.to(x.dtype).repeat_interleave(views, dim=0)  # all views get the input view's drags
-            merged = self.conv_merges[i](torch.cat([x, drags], dim=1))
-            x = merged if self.drag_merge == "replace" else x + self.alpha.to(x.dtype) * merged
+            if self.drag_merge != "none":
+                x = self._merge(x, starts, ends, i, views)
             x, new = block(x, views)
             skips = (skips + new)[-needed:]
         progress(len(self.down_blocks) / steps, "Predicting")
@@ -168,3 +165,9 @@ class DragUNet(nn.Module):
             progress((len(self.down_blocks) + 1 + i) / steps, "Predicting")
             x = block(x, skips, views)
         return self.conv_out(F.silu(self.norm_out(x.to(self.conv_out.weight.dtype))))
+
+    def _merge(self, x: Tensor, starts: Tensor, ends: Tensor, level: int, views: int) -> Tensor:
+        drags = self.drag_position_net(starts, ends, level, x.shape[-1])
+        drags = drags.to(x.dtype).repeat_interleave(views, dim=0)  # all views get the input view's drags
+        merged = self.conv_merges[level](torch.cat([x, drags], dim=1))
+        return merged if self.drag_merge == "replace" else x + self.alpha.to(x.dtype) * merged

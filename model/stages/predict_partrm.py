@@ -13,6 +13,7 @@ import torch
 from model import weights
 from model.camera import Camera
 from model.drag import Drag
+from model.errors import WeightsError
 from model.gaussians import Gaussians, quaternion_from_matrix, quaternion_multiply
 from model.network.drag_embedding import FRAME
 from model.network.partrm import PRESETS, PartRM, fastest_dtype, from_weights, gaussians_from_output
@@ -143,10 +144,13 @@ def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:
 def load_partrm(name_or_path: str | Path, device: torch.device) -> PartRM:
     """Load PartRM by its weights' name or file, as fast as the device allows; raises WeightsError.
 
-    "big" or "small" is told from the shapes.
+    "big" or "small" is told from the shapes; LGM's, which PartRM's grew from, are refused.
     """
     tensors = weights.load(weights.find(name_or_path))
     entry = tensors.get("unet.conv_in.weight")
     width = None if entry is None else len(entry)
     preset = next((name for name, shape in PRESETS.items() if shape.down[0] == width), "big")
-    return from_weights(tensors, preset, device, fastest_dtype(device))
+    network = from_weights(tensors, preset, device, fastest_dtype(device))
+    if network.unet.drag_merge == "none":
+        raise WeightsError(f"{name_or_path} is LGM, which knows no drags", "Choose PartRM's weights to predict with.")
+    return network

@@ -136,6 +136,25 @@ def test_merge_is_told_from_the_weights() -> None:
                 torch.testing.assert_close(network(*inputs()), source.eval()(*inputs()), atol=1e-4, rtol=1e-4)
 
 
+@golden
+def test_lgms_weights_are_partrms_without_drags() -> None:
+    with torch.device("meta"):
+        lgm = PartRM("big", "none")
+    released = json.loads((GOLDEN / "partrm_big_state_dict_shapes.json").read_text())
+    drags = ("unet.alpha", "unet.drag_position_net.", "unet.conv_merges.")
+    expected = {name: shape for name, shape in released.items() if not name.startswith(drags)}
+    assert {name: list(t.shape) for name, t in lgm.state_dict().items()} == expected and len(expected) == 376
+    assert sum(p.numel() for p in lgm.parameters()) == 415_042_848
+
+
+def test_weights_without_drags_are_told_and_give_the_rest_state() -> None:
+    network = from_weights(dict(small("none").state_dict()), "small")
+    assert network.unet.drag_merge == "none"
+    views, starts, ends = inputs()
+    with torch.inference_mode():
+        torch.testing.assert_close(network(views, starts, ends), network(views, ends, starts))
+
+
 def test_half_precision_weights_are_widened() -> None:
     tensors = {name: t.half() for name, t in small().state_dict().items()}
     assert all(p.dtype == torch.float32 for p in from_weights(tensors, "small").parameters())

@@ -213,6 +213,9 @@ def test_released_weights_are_told_by_their_shapes(tmp_path: Path) -> None:
     loaded = load_partrm(path, CPU)
     assert loaded.preset == "small" and not loaded.training
     torch.testing.assert_close(loaded.conv.weight, network.conv.weight)
+    save_file(PartRM("small", "none").state_dict(), path)
+    with pytest.raises(WeightsError, match="LGM"):
+        load_partrm(path, CPU)
     save_file({"unet.conv_in.weight": torch.zeros(7, 9, 3, 3)}, path)
     with pytest.raises(WeightsError, match="PartRM"):
         load_partrm(path, CPU)
