@@ -43,7 +43,7 @@ def seeded(seed: int) -> Noise:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What the published folder holds, ready to be used; networks are diffusers' and transformers', which have no types."""
+    """What the published folder holds, ready to be used. Networks are Any: their packages come without types."""
 
     unet: Any  # UNet2DConditionModel
     vae: Any  # AutoencoderKL
@@ -124,8 +124,7 @@ class Zero123:
         guidance of at most 1 means none, in half the time. progress may raise Cancelled, before each block.
         """
         condition = self.condition(picture, noise, guidance > 1, progress)
-        for _, latents in self.denoise(condition, noise, steps, guidance, progress):  # noqa: B007 (the last is wanted)
-            pass
+        *_, (_, latents) = self.denoise(condition, noise, steps, guidance, progress)
         sheet = self.decode(self.unscaled(latents), progress)[0].clamp(0, 1)
         tiles = sheet.unflatten(2, (COLUMNS, self.tile)).unflatten(1, (ROWS, self.tile))  # (3, R, t, C, t)
         progress(1.0, "Drawn")
@@ -156,7 +155,7 @@ class Zero123:
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation of the latents of a normalised (1, 3, H, W) picture, (1, 4, H / 8, W / 8) float32."""
+        """Return mean and deviation of a normalised (1, 3, H, W) picture's latents, (1, 4, H / 8, W / 8) float32."""
         spread = self.parts.vae.encode(self._there(x)).latent_dist
         return spread.mean.float(), spread.std.float()
 
@@ -237,9 +236,7 @@ class Zero123:
 
 
 @contextmanager
-def watched(
-    network: Any, progress: Progress, span: tuple[float, float], what: str, passes: int = 1
-) -> Iterator[None]:
+def watched(network: Any, progress: Progress, span: tuple[float, float], what: str, passes: int = 1) -> Iterator[None]:
     """Call progress before each block of a network, over a span of the whole; it may raise Cancelled."""
     blocks = [m for m in network.modules() if type(m).__name__ in BLOCKS]
     told = itertools.count()

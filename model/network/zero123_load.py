@@ -22,13 +22,18 @@ from model.network.zero123 import TILE, Parts, Zero123
 from model.network.zero123_input import GREY, WHITE, Preparation
 
 AGAIN = "Fetch Zero123++ again, the whole folder."
-SAFE, PICKLED = ("diffusion_pytorch_model.safetensors", "model.safetensors"), (
-    "diffusion_pytorch_model.bin",
-    "pytorch_model.bin",
+SAFE, PICKLED = (
+    ("diffusion_pytorch_model.safetensors", "model.safetensors"),
+    (
+        "diffusion_pytorch_model.bin",
+        "pytorch_model.bin",
+    ),
 )
 MAX_JSON_BYTES = 16 << 20
 MAX_SIDE = 4096  # px, of what an encoder is given
-PREFIX = "unet.unet."  # of the U-Net's tensors in a fine-tune: its Lightning module and the reference attention's wrapper
+PREFIX = (
+    "unet.unet."  # of the U-Net's tensors in a fine-tune: its Lightning module and the reference attention's wrapper
+)
 OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}  # in old VAEs
 
 
@@ -121,7 +126,13 @@ def _preparation(path: Path) -> Preparation:
     sides = [v for v in (side, *middle) if isinstance(v, int) and 0 < v <= MAX_SIDE]
     colours = [v if isinstance(v, list) else [v] * 3 for v in (c.get("image_mean"), c.get("image_std"))]
     numbers = [v for row in colours for v in row if isinstance(v, (int, float))]
-    if len(sides) != 3 or max(sides) != side or len(numbers) != 6 or 0 in numbers[3:] or c.get("resample") not in range(6):
+    if (
+        len(sides) != 3
+        or max(sides) != side
+        or len(numbers) != 6
+        or 0 in numbers[3:]
+        or c.get("resample") not in range(6)
+    ):
         raise WeightsError(f"{path} is damaged", AGAIN)
     return Preparation(sides[0], (sides[1], sides[2]), c["resample"], _three(numbers[:3]), _three(numbers[3:]))
 
@@ -229,7 +240,9 @@ def _fill(network: Any, tensors: dict[str, Tensor], dtype: torch.dtype, where: P
         found = {n: tensors.get(n.removeprefix(prefix)) if t is None else t for n, t in found.items()}
     wrong = [n for n, t in found.items() if t is None or t.shape != expected[n].shape or not t.is_floating_point()]
     if wrong:
-        hint = f"{len(wrong)} of {len(expected)} tensors are missing or of another size, the first is {wrong[0]}. {AGAIN}"
+        hint = (
+            f"{len(wrong)} of {len(expected)} tensors are missing or of another size, the first is {wrong[0]}. {AGAIN}"
+        )
         raise WeightsError(f"The weights in {where} do not fit Zero123++", hint)
     network.load_state_dict({name: t.to(dtype) for name, t in found.items() if t is not None}, assign=True)
     for name, buffer in list(network.named_buffers()):
