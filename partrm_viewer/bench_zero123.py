@@ -118,8 +118,9 @@ def measure(network: Zero123, steps: int) -> dict[str, float]:
     condition = network.condition(picture, noise)
     encode = clock()
     times, latents = [], torch.empty(0)
-    for _, latents in network.denoise(condition, noise, steps):
+    for _, x in network.denoise(condition, noise, steps):
         times.append(clock())
+        latents = x
     network.decode(network.unscaled(latents))
     decode = clock()
     total = encode + sum(times) + decode
@@ -165,7 +166,7 @@ def main() -> None:
     if device.type == "cuda":
         told["peak_gpu_gb"] = torch.cuda.max_memory_allocated(device) / 2**30
         told["kernel_share"] = kernel_share(network)
-    told["peak_memory_gb"] = peak_memory_bytes() / 2**30
+    told["peak_memory_gb"] = (peak_memory_bytes() or 0) / 2**30
     print(json.dumps(told, indent=2))
 
 

@@ -22,18 +22,11 @@ from model.network.zero123 import TILE, Parts, Zero123
 from model.network.zero123_input import GREY, WHITE, Preparation
 
 AGAIN = "Fetch Zero123++ again, the whole folder."
-SAFE, PICKLED = (
-    ("diffusion_pytorch_model.safetensors", "model.safetensors"),
-    (
-        "diffusion_pytorch_model.bin",
-        "pytorch_model.bin",
-    ),
-)
+SAFE = ("diffusion_pytorch_model.safetensors", "model.safetensors")  # of diffusers, of transformers
+PICKLED = ("diffusion_pytorch_model.bin", "pytorch_model.bin")
 MAX_JSON_BYTES = 16 << 20
 MAX_SIDE = 4096  # px, of what an encoder is given
-PREFIX = (
-    "unet.unet."  # of the U-Net's tensors in a fine-tune: its Lightning module and the reference attention's wrapper
-)
+PREFIX = "unet.unet."  # of the tensors in a fine-tune: the Lightning module's, the reference attention wrapper's
 OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}  # in old VAEs
 
 
@@ -52,7 +45,7 @@ def load_zero123(
     """
     index = _json(folder / "model_index.json")
     ramp = index.get("ramping_coefficients")
-    if not isinstance(ramp, list) or not all(isinstance(c, (int, float)) for c in ramp):
+    if not isinstance(ramp, list) or not all(isinstance(c, (int, float)) and abs(c) < 100 for c in ramp):
         raise WeightsError(f"{folder} is not Zero123++", f"Its model_index.json has no ramping_coefficients. {AGAIN}")
     scheduler = _json(folder / "scheduler" / "scheduler_config.json")
     known = {"prediction_type": "v_prediction", "beta_schedule": "linear", "num_train_timesteps": TRAINED}
@@ -76,7 +69,7 @@ def load_zero123(
         vision=vision,
         prompt=prompt,
         ramp=torch.tensor(ramp, dtype=torch.float32),
-        alphas=linear_alphas(*(_number(scheduler, name, folder) for name in ("beta_start", "beta_end"))),
+        alphas=linear_alphas(_beta(scheduler, "beta_start", folder), _beta(scheduler, "beta_end", folder)),
         for_vision=_preparation(folder / "feature_extractor_clip" / "preprocessor_config.json"),
         for_vae=_preparation(folder / "feature_extractor_vae" / "preprocessor_config.json"),
         background=GREY if finetuned is None else WHITE,
@@ -110,9 +103,9 @@ def _json(path: Path) -> dict[str, Any]:
     return made
 
 
-def _number(values: dict[str, Any], name: str, where: Path) -> float:
+def _beta(values: dict[str, Any], name: str, where: Path) -> float:
     value = values.get(name)
-    if not isinstance(value, (int, float)) or not 0 < value < 1e6:
+    if not isinstance(value, (int, float)) or not 0 < value < 1:
         raise WeightsError(f"{where} is damaged ({name} is {value})", AGAIN)
     return float(value)
 
@@ -126,13 +119,8 @@ def _preparation(path: Path) -> Preparation:
     sides = [v for v in (side, *middle) if isinstance(v, int) and 0 < v <= MAX_SIDE]
     colours = [v if isinstance(v, list) else [v] * 3 for v in (c.get("image_mean"), c.get("image_std"))]
     numbers = [v for row in colours for v in row if isinstance(v, (int, float))]
-    if (
-        len(sides) != 3
-        or max(sides) != side
-        or len(numbers) != 6
-        or 0 in numbers[3:]
-        or c.get("resample") not in range(6)
-    ):
+    whole = len(sides) == 3 and max(sides) == side and len(numbers) == 6 and min(numbers[3:]) > 0
+    if not whole or c.get("resample") not in range(6):
         raise WeightsError(f"{path} is damaged", AGAIN)
     return Preparation(sides[0], (sides[1], sides[2]), c["resample"], _three(numbers[:3]), _three(numbers[3:]))
 
@@ -240,9 +228,7 @@ def _fill(network: Any, tensors: dict[str, Tensor], dtype: torch.dtype, where: P
         found = {n: tensors.get(n.removeprefix(prefix)) if t is None else t for n, t in found.items()}
     wrong = [n for n, t in found.items() if t is None or t.shape != expected[n].shape or not t.is_floating_point()]
     if wrong:
-        hint = (
-            f"{len(wrong)} of {len(expected)} tensors are missing or of another size, the first is {wrong[0]}. {AGAIN}"
-        )
+        hint = f"{len(wrong)} of {len(expected)} tensors are missing or of another size, the first is {wrong[0]}."
         raise WeightsError(f"The weights in {where} do not fit Zero123++", hint)
     network.load_state_dict({name: t.to(dtype) for name, t in found.items() if t is not None}, assign=True)
     for name, buffer in list(network.named_buffers()):

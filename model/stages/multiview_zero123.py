@@ -80,7 +80,7 @@ def vanilla_cameras(elevation_deg: float, size: int = FRAME) -> tuple[Camera, ..
 
 
 def enlarged(tile: np.ndarray) -> np.ndarray:
-    """Resize a square picture (S, S, 3) to FRAME and round it to 8 bits as PartRM stores it; (FRAME, FRAME, 3) uint8."""
+    """Resize a square picture (S, S, 3) and round it to 8 bits, as PartRM stores it; (FRAME, FRAME, 3) uint8."""
     large = cv2.resize(tile, (FRAME, FRAME), interpolation=cv2.INTER_LINEAR)
     return (large * 255 + 0.5).clip(0, 255).astype(np.uint8)
 
