@@ -106,7 +106,10 @@ class Zero123:
             on_gpu = self.device.type == "cuda"
             offload = on_gpu and torch.cuda.get_device_properties(self.device).total_memory < RESIDENT_BYTES
         self.offload = offload
-        self.references = {name: ReferenceAttention() for name in parts.unet.attn_processors if ".attn1." in name}
+        before = {name: seam for name, seam in parts.unet.attn_processors.items() if ".attn1." in name}
+        self.references = {
+            n: s if isinstance(s, ReferenceAttention) else ReferenceAttention() for n, s in before.items()
+        }
         parts.unet.set_attn_processor({**parts.unet.attn_processors, **self.references})
         self._grey: tuple[Tensor, Tensor] | None = None  # mean and deviation of the latents of no picture
 
@@ -125,10 +128,9 @@ class Zero123:
         """
         condition = self.condition(picture, noise, guidance > 1, progress)
         *_, (_, latents) = self.denoise(condition, noise, steps, guidance, progress)
-        sheet = self.decode(self.unscaled(latents), progress)[0].clamp(0, 1)
-        tiles = sheet.unflatten(2, (COLUMNS, self.tile)).unflatten(1, (ROWS, self.tile))  # (3, R, t, C, t)
+        sheet = self.decode(self.unscaled(latents), progress)[0]
         progress(1.0, "Drawn")
-        return tiles.permute(1, 3, 2, 4, 0).flatten(0, 1).cpu().numpy()
+        return tiles(sheet.clamp(0, 1).permute(1, 2, 0).cpu().numpy())
 
     @torch.no_grad()
     def condition(
@@ -233,6 +235,12 @@ class Zero123:
         finally:
             if self.offload:
                 network.load_state_dict(home, assign=True)
+
+
+def tiles(sheet: np.ndarray) -> np.ndarray:
+    """Cut a sheet (ROWS t, COLUMNS t, 3) into its tiles, (6, t, t, 3), row by row."""
+    t = len(sheet) // ROWS
+    return sheet.reshape(ROWS, t, COLUMNS, t, 3).swapaxes(1, 2).reshape(-1, t, t, 3)
 
 
 @contextmanager
