@@ -58,7 +58,8 @@ def load_zero123(
     if finetuned is None:
         _fill(unet, _tensors(folder / "unet"), dtype, folder / "unet")
     else:
-        _fill(unet, _finetuned(finetuned), dtype, finetuned)
+        tuned = {n.removeprefix(PREFIX): t for n, t in _checkpoint(finetuned).items() if n.startswith(PREFIX)}
+        _fill(unet, tuned, dtype, finetuned)
     vae = _empty("diffusers", "AutoencoderKL", folder / "vae")
     _fill(vae, _renamed(_tensors(folder / "vae")), dtype, folder / "vae")
     vision = _empty("transformers", "CLIPVisionModelWithProjection", folder / "vision_encoder")
@@ -174,42 +175,29 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
             return weights.load(folder / name)
     for name in PICKLED:
         if (folder / name).exists():
-            return _only_tensors(_unpickled(folder / name), folder / name)
+            return _checkpoint(folder / name)
     raise WeightsError(f"There are no weights in {folder}", AGAIN)
 
 
-def _finetuned(path: Path) -> dict[str, Tensor]:
-    """Read the U-Net out of a Lightning checkpoint; its schedule's and optimiser's tensors are not wanted."""
-    checkpoint = _unpickled(path)
-    state = _only_tensors(checkpoint.get("state_dict"), path)
-    return {name.removeprefix(PREFIX): t for name, t in state.items() if name.startswith(PREFIX)}
+def _checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file of torch.save: all of them, or those under `state_dict` where it has that.
 
-
-def _unpickled(path: Path) -> dict[str, Any]:
-    """Open a checkpoint of torch.save: tensors are mapped from the file, not read; code is refused, not run."""
+    They are mapped from the file: an optimiser's beside them cost no memory. Code is refused before it can run.
+    """
     again = f"Fetch {path.name} again."
     try:
-        made = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        whole: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError as error:
         raise WeightsError(f"There is no file {path}", again) from error
     except pickle.UnpicklingError as error:
-        hint = "Such files can run programs, so it was not opened. Take it from where its authors published it."
-        raise WeightsError(f"{path} holds more than tensors", hint) from error
-    except Exception as error:  # torch tells damage in many ways
-        raise WeightsError(f"{path} is damaged", f"{again} ({_first_line(error)})") from error
-    if not isinstance(made, dict):
-        raise WeightsError(f"{path} holds no weights", again)
-    return made
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
-
-
-def _only_tensors(values: Any, path: Path) -> dict[str, Tensor]:
-    found = {n: t for n, t in values.items() if isinstance(t, Tensor)} if isinstance(values, dict) else {}
+        hint = "Weights are numbers only; this file may run a program. Take it from where its authors published it."
+        raise WeightsError(f"{path} holds more than tensors, so it was not opened", hint) from error
+    except Exception as error:  # the readers under torch.load tell damage in many ways
+        raise WeightsError(f"{path} is damaged ({str(error).partition(chr(10))[0]})", again) from error
+    tensors = whole.get("state_dict", whole) if isinstance(whole, dict) else None
+    found = {n: t for n, t in tensors.items() if isinstance(t, Tensor)} if isinstance(tensors, dict) else {}
     if not found:
-        raise WeightsError(f"{path} holds no weights", f"Fetch {path.name} again.")
+        raise WeightsError(f"{path} holds no weights", again)
     return found
 
 

@@ -47,7 +47,8 @@ def photo() -> tuple[np.ndarray, np.ndarray]:
 def state() -> State:
     image, mask = photo()
     crop = input_camera(np.deg2rad(ELEVATION_DEG), FOV_DEG, 64)
-    nothing = Gaussians.from_colours(*(np.zeros((0, n), np.float32) for n in (3, 4, 3)), np.zeros(0), np.zeros((0, 3)))
+    three = np.zeros((0, 3), np.float32)
+    nothing = Gaussians.from_colours(three, np.zeros((0, 4), np.float32), three, np.zeros(0, np.float32), three)
     return State(image, mask, photo_camera(crop, crop_window(mask), 160, 120), crop, nothing)
 
 
