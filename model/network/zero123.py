@@ -180,6 +180,8 @@ class Zero123:
         factor = 2 ** (len(p.vae.config.block_out_channels) - 1)  # px a latent
         shape = (1, p.unet.config.in_channels, ROWS * self.tile // factor, COLUMNS * self.tile // factor)
         x = noise(shape).to(self.device) * schedule.sigmas[0]
+        sizes = (tuple(condition.latents.shape), shape)
+        fresh = [noise(s).to(self.device) for _ in range(steps) for s in sizes]  # at once: a copy waits for the GPU
         count = len(condition.latents)
         timesteps = torch.from_numpy(schedule.timesteps).to(self.device)
         try:
@@ -188,14 +190,13 @@ class Zero123:
                     span = (0.05 + 0.9 * k / steps, 0.05 + 0.9 * (k + 1) / steps)
                     what = f"Drawing the other sides: step {k + 1} of {steps}"
                     with watched(p.unet, progress, span, what, passes=2):
-                        fresh = noise(tuple(condition.latents.shape)).to(self.device)
                         self._write(True)
-                        self._v(noised(condition.latents, sigma, fresh), timesteps[k], condition.hidden)
+                        self._v(noised(condition.latents, sigma, fresh[2 * k]), timesteps[k], condition.hidden)
                         self._write(False)
                         both = (x / (sigma**2 + 1) ** 0.5).expand(count, -1, -1, -1)
                         v = self._v(both, timesteps[k], condition.hidden)
                     mixed = v if count == 1 else v[:1] + guidance * (v[1:] - v[:1])
-                    x = step(x, mixed, sigma, lower, noise(shape).to(self.device))
+                    x = step(x, mixed, sigma, lower, fresh[2 * k + 1])
                     yield v, x
         finally:
             for reference in self.references.values():

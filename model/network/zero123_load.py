@@ -20,7 +20,9 @@ from model.errors import PartRMError, WeightsError
 from model.network.euler_ancestral import TRAINED, linear_alphas
 from model.network.zero123 import TILE, Parts, Zero123
 from model.network.zero123_input import GREY, WHITE, Preparation
+from model.progress import Progress, silent
 
+READING = "Reading Zero123++"
 AGAIN = "Fetch Zero123++ again, the whole folder."
 SAFE = ("diffusion_pytorch_model.safetensors", "model.safetensors")  # of diffusers, of transformers
 PICKLED = ("diffusion_pytorch_model.bin", "pytorch_model.bin")
@@ -37,10 +39,12 @@ def load_zero123(
     dtype: torch.dtype = torch.float32,
     tile: int = TILE,
     offload: bool | None = None,
+    progress: Progress = silent,
 ) -> Zero123:
     """Read Zero123++ from its folder as published; a fine-tune's Lightning checkpoint replaces the U-Net.
 
-    Vanilla wants grey behind the object, PartRM's fine-tunes white; see Zero123 for tile and offload.
+    Vanilla wants grey behind the object, PartRM's fine-tunes white; see Zero123 for tile and offload. progress is
+    called before each of the four networks and may raise Cancelled.
     Raises WeightsError where a file is missing, damaged or of another network, PartRMError without the packages.
     """
     index = _json(folder / "model_index.json")
@@ -51,17 +55,21 @@ def load_zero123(
     known = {"prediction_type": "v_prediction", "beta_schedule": "linear", "num_train_timesteps": TRAINED}
     if other := {name: scheduler.get(name) for name, value in known.items() if scheduler.get(name) != value}:
         raise WeightsError(f"{folder} was trained with another noise schedule ({other})", AGAIN)
+    progress(0.0, READING)
     prompt = _prompt(folder)
     if len(ramp) != len(prompt):
         raise WeightsError(f"{folder} is damaged", f"{len(ramp)} ramping_coefficients, {len(prompt)} tokens. {AGAIN}")
+    progress(0.2, READING)
     unet = _empty("diffusers", "UNet2DConditionModel", folder / "unet")
     if finetuned is None:
         _fill(unet, _tensors(folder / "unet"), dtype, folder / "unet")
     else:
         tuned = {n.removeprefix(PREFIX): t for n, t in _checkpoint(finetuned).items() if n.startswith(PREFIX)}
         _fill(unet, tuned, dtype, finetuned)
+    progress(0.6, READING)
     vae = _empty("diffusers", "AutoencoderKL", folder / "vae")
     _fill(vae, _renamed(_tensors(folder / "vae")), dtype, folder / "vae")
+    progress(0.65, READING)
     vision = _empty("transformers", "CLIPVisionModelWithProjection", folder / "vision_encoder")
     _fill(vision, _tensors(folder / "vision_encoder"), dtype, folder / "vision_encoder", "vision_model.")
     parts = Parts(

@@ -104,9 +104,9 @@ def on_white(picture: np.ndarray) -> np.ndarray:
 class SidesOnce:
     """Draw the sides of each image once; the network is opened when it is first needed."""
 
-    def __init__(self, network: Callable[[], Zero123], steps: int = STEPS, seed: int = 0) -> None:
+    def __init__(self, opened: Callable[[Progress], Zero123], steps: int = STEPS, seed: int = 0) -> None:
         """Take what opens the network, and how to draw with it."""
-        self.open, self.steps, self.seed = network, steps, seed
+        self.opened, self.steps, self.seed = opened, steps, seed
         self.network: Zero123 | None = None
         self.kept: deque[tuple[np.ndarray, np.ndarray, Sides]] = deque(maxlen=KEPT)  # of this image and this mask
 
@@ -115,11 +115,21 @@ class SidesOnce:
         for image, mask, sides in self.kept:
             if image is state.image and mask is state.mask:
                 return sides
+        begun = 0.0
         if self.network is None:
-            progress(0.0, "Reading Zero123++")
-            self.network = self.open()
+            begun = 0.3
+            self.network = self.opened(lambda f, what: progress(begun * f, what))
         elevation = float(np.degrees(np.arcsin(np.clip(state.crop.T_world_camera[1, 2], -1, 1))))
         window = window_of(state.camera, state.crop)
-        sides = draw_sides(state.image, state.mask, window, self.network, elevation, self.steps, self.seed, progress)
+        sides = draw_sides(
+            state.image,
+            state.mask,
+            window,
+            self.network,
+            elevation,
+            self.steps,
+            self.seed,
+            lambda f, what: progress(begun + (1 - begun) * f, what),
+        )
         self.kept.append((state.image, state.mask, sides))
         return sides

@@ -180,14 +180,17 @@ def test_images_without_an_object_are_refused(tiny: Zero123) -> None:
 def test_each_image_is_drawn_once(tiny: Zero123) -> None:
     opened: list[Recorded] = []
 
-    def open_network() -> Zero123:
+    def open_network(progress: Progress) -> Zero123:
+        progress(1.0, "Reading")
         opened.append(Recorded(tiny, WHITE, numbered(1.0)))
         return opened[0]
 
     sides = SidesOnce(open_network)
     assert not opened  # not before it is needed
     first = state()
-    drawn = sides(first)
+    told: list[float] = []
+    drawn = sides(first, lambda f, what: told.append(f))
+    assert told == [0.3]
     assert sides(first) is drawn and sides(replace(first, gaussians=state().gaussians)) is drawn
     assert len(opened[0].shown) == 1
     assert sides(replace(first, mask=first.mask.copy())) is not drawn
@@ -203,7 +206,7 @@ def test_a_cancelled_drawing_is_begun_again(tiny: Zero123) -> None:
         if fraction > 0.5:
             raise Cancelled
 
-    sides, seen = SidesOnce(lambda: tiny, steps=1), state()
+    sides, seen = SidesOnce(lambda progress: tiny, steps=1), state()
     with pytest.raises(Cancelled):
         sides(seen, stop)
     assert not sides.kept

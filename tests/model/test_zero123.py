@@ -20,7 +20,7 @@ from model.network.euler_ancestral import Schedule, ancestral, linear_alphas, no
 from model.network.zero123 import LATENT_SCALE, LATENT_SHIFT, Condition, Noise, Parts, Zero123, seeded, tiles
 from model.network.zero123_input import GREY, WHITE, composited
 from model.network.zero123_load import component, load_zero123
-from partrm_viewer.bench_zero123 import full_size
+from partrm_viewer.bench_zero123 import full_size, measure
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
 GOLDEN = SHARED / "zero123_tiny"
@@ -268,6 +268,24 @@ def test_full_size_is_stable_diffusion_2s() -> None:
     counts = [sum(p.numel() for p in network.parameters()) for network in (unet, vae, vision)]
     assert counts == [865_910_724, 83_653_863, 632_076_800]
     assert sum(".attn1." in name for name in unet.attn_processors) == 16
+
+
+def test_bench_times_every_stage(finetuned: Parts) -> None:
+    times = measure(quick(finetuned), steps=2)
+    assert times["image_s"] > times["encode_s"] + times["decode_s"] + times["step_s"] > 0
+
+
+def test_reading_can_be_stopped() -> None:
+    told: list[float] = []
+
+    def progress(fraction: float, what: str) -> None:
+        told.append(fraction)
+        if len(told) == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        load_zero123(MODEL, FINETUNED, progress=progress)
+    assert told == sorted(told)
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
