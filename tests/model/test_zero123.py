@@ -425,6 +425,15 @@ def test_damaged_finetunes_are_refused(tmp_path: Path) -> None:
     assert "absent.ckpt" in refused(MODEL, tmp_path / "absent.ckpt").title
 
 
+def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    checkpoint = torch.load(FINETUNED, weights_only=True)
+    checkpoint["state_dict"]["unet.unet.conv_in.bias"].fill_(torch.nan)
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    network = quick(load_zero123(MODEL, tmp_path / "a.ckpt").parts)
+    with pytest.raises(WeightsError, match="drew nothing"):
+        network.draw(rgba(), seeded(0), 1, 1.0)
+
+
 def test_finetune_needs_no_weights_of_the_unet_it_replaces(folder: Path, finetuned: Parts) -> None:
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     parts = load_zero123(folder, FINETUNED).parts
