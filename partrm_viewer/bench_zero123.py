@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from model.network.euler_ancestral import linear_alphas
 from model.network.zero123 import STEPS, TILE, Parts, Zero123, seeded
 from model.network.zero123_input import WHITE, Preparation
-from model.network.zero123_load import component
+from model.network.zero123_load import component, fill
 from model.stages.pipeline import choose_device
 from partrm_viewer.export import peak_memory_bytes
 
@@ -65,16 +66,14 @@ def full_size() -> tuple[Any, Any, Any]:
 
 def filled(network: Any, device: torch.device, dtype: torch.dtype) -> Any:
     """Give a network random weights, small enough for nothing to overflow."""
-    network.to(dtype).to_empty(device=device)
-    for name, p in network.named_parameters():
-        if p.dim() > 1:
-            p.data.normal_(0, 0.5 / p[0].numel() ** 0.5)
+    tensors = {}
+    for name, t in network.state_dict().items():
+        if t.dim() > 1:
+            tensors[name] = torch.randn(t.shape, dtype=dtype, device=device).mul_(0.5 / t[0].numel() ** 0.5)
         else:
-            p.data.fill_(1.0 if name.endswith("weight") else 0.0)
-    for name, buffer in network.named_buffers():
-        assert name.endswith("position_ids"), name
-        buffer.copy_(torch.arange(buffer.shape[-1]))
-    return network.eval().requires_grad_(False)
+            tensors[name] = torch.full(t.shape, float(name.endswith("weight")), dtype=dtype, device=device)
+    fill(network, tensors, dtype, Path("random weights"))
+    return network
 
 
 def random_zero123(device: torch.device, dtype: torch.dtype, offload: bool | None) -> Zero123:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.errors import WeightsError
 from model.network.euler_ancestral import Schedule, noised, step
 from model.network.zero123_input import Preparation, composited
 from model.progress import Progress, silent
@@ -125,10 +126,13 @@ class Zero123:
 
         picture (H, W, 3 or 4) uint8: square, or it loses its ends; where transparent it gets the networks' background.
         guidance of at most 1 means none, in half the time. progress may raise Cancelled, before each block.
+        Raises WeightsError where the weights are such that no number comes out.
         """
         condition = self.condition(picture, noise, guidance > 1, progress)
         *_, (_, latents) = self.denoise(condition, noise, steps, guidance, progress)
         sheet = self.decode(self.unscaled(latents), progress)[0]
+        if not sheet.isfinite().all():
+            raise WeightsError("Zero123++ drew nothing", f"Its weights are damaged, or not made for {self.dtype}.")
         progress(1.0, "Drawn")
         return tiles(sheet.clamp(0, 1).permute(1, 2, 0).cpu().numpy())
 
@@ -230,8 +234,8 @@ class Zero123:
     def _resident(self, network: Any) -> Iterator[None]:
         """Hold a network on the device."""
         home = network.state_dict() if self.offload else {}
-        network.to(self.device)
         try:
+            network.to(self.device)
             yield
         finally:
             if self.offload:

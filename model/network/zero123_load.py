@@ -62,16 +62,16 @@ def load_zero123(
     progress(0.2, READING)
     unet = _empty("diffusers", "UNet2DConditionModel", folder / "unet")
     if finetuned is None:
-        _fill(unet, _tensors(folder / "unet"), dtype, folder / "unet")
+        fill(unet, _tensors(folder / "unet"), dtype, folder / "unet")
     else:
         tuned = {n.removeprefix(PREFIX): t for n, t in _checkpoint(finetuned).items() if n.startswith(PREFIX)}
-        _fill(unet, tuned, dtype, finetuned)
+        fill(unet, tuned, dtype, finetuned)
     progress(0.6, READING)
     vae = _empty("diffusers", "AutoencoderKL", folder / "vae")
-    _fill(vae, _renamed(_tensors(folder / "vae")), dtype, folder / "vae")
+    fill(vae, _renamed(_tensors(folder / "vae")), dtype, folder / "vae")
     progress(0.65, READING)
     vision = _empty("transformers", "CLIPVisionModelWithProjection", folder / "vision_encoder")
-    _fill(vision, _tensors(folder / "vision_encoder"), dtype, folder / "vision_encoder", "vision_model.")
+    fill(vision, _tensors(folder / "vision_encoder"), dtype, folder / "vision_encoder", "vision_model.")
     parts = Parts(
         unet=unet,
         vae=vae,
@@ -143,7 +143,7 @@ def _prompt(folder: Path) -> Tensor:
     """Return what the text encoder makes of "", (T, C) float32; it is needed for nothing else and let go."""
     place = folder / "text_encoder"
     encoder = _empty("transformers", "CLIPTextModel", place)
-    _fill(encoder, _tensors(place), torch.float32, place, "text_model.")
+    fill(encoder, _tensors(place), torch.float32, place, "text_model.")
     with torch.no_grad():
         hidden: Tensor = encoder(_empty_prompt(folder / "tokenizer", encoder.config))[0][0]
     return hidden
@@ -216,7 +216,7 @@ def _renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _fill(network: Any, tensors: dict[str, Tensor], dtype: torch.dtype, where: Path, prefix: str = "") -> None:
+def fill(network: Any, tensors: dict[str, Tensor], dtype: torch.dtype, where: Path, prefix: str = "") -> None:
     """Give a network its weights, ready to be used; prefix: what one of file and network may have before its names."""
     expected: dict[str, Tensor] = network.state_dict()
     found = {name: tensors.get(name, tensors.get(prefix + name)) for name in expected}

@@ -20,7 +20,7 @@ from model.network.euler_ancestral import Schedule, ancestral, linear_alphas, no
 from model.network.zero123 import LATENT_SCALE, LATENT_SHIFT, Condition, Noise, Parts, Zero123, seeded, tiles
 from model.network.zero123_input import GREY, WHITE, composited
 from model.network.zero123_load import component, load_zero123
-from partrm_viewer.bench_zero123 import full_size, measure
+from partrm_viewer.bench_zero123 import measure, random_zero123
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
 GOLDEN = SHARED / "zero123_tiny"
@@ -263,11 +263,16 @@ def test_gpu_draws_in_half_precision() -> None:
     assert np.sqrt(np.mean((both[0] - both[1]) ** 2)) < 0.01
 
 
-def test_full_size_is_stable_diffusion_2s() -> None:
-    unet, vae, vision = full_size()
-    counts = [sum(p.numel() for p in network.parameters()) for network in (unet, vae, vision)]
-    assert counts == [865_910_724, 83_653_863, 632_076_800]
-    assert sum(".attn1." in name for name in unet.attn_processors) == 16
+def test_full_size_is_stable_diffusion_2s_and_draws_640_by_960() -> None:
+    network = random_zero123(torch.device("meta"), torch.float16, None)  # shapes without numbers
+    networks = (network.parts.unet, network.parts.vae, network.parts.vision)
+    assert [sum(p.numel() for p in n.parameters()) for n in networks] == [865_910_724, 83_653_863, 632_076_800]
+    assert len(network.references) == 16
+    condition = network.condition(rgba(), seeded(0))
+    assert condition.latents.shape == (2, 4, 64, 64) and condition.hidden.shape == (2, 77, 1024)
+    ((v, latents),) = network.denoise(condition, seeded(0), 1)
+    assert v.shape == (2, 4, 120, 80)
+    assert network.decode(latents).shape == (1, 3, 960, 640)
 
 
 def test_bench_times_every_stage(finetuned: Parts) -> None:
@@ -418,6 +423,15 @@ def test_damaged_finetunes_are_refused(tmp_path: Path) -> None:
     path.write_bytes(FINETUNED.read_bytes()[:-1000])
     assert "a.ckpt" in refused(MODEL, path).title
     assert "absent.ckpt" in refused(MODEL, tmp_path / "absent.ckpt").title
+
+
+def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    checkpoint = torch.load(FINETUNED, weights_only=True)
+    checkpoint["state_dict"]["unet.unet.conv_in.bias"].fill_(torch.nan)
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    network = quick(load_zero123(MODEL, tmp_path / "a.ckpt").parts)
+    with pytest.raises(WeightsError, match="drew nothing"):
+        network.draw(rgba(), seeded(0), 1, 1.0)
 
 
 def test_finetune_needs_no_weights_of_the_unet_it_replaces(folder: Path, finetuned: Parts) -> None:
