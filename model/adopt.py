@@ -41,10 +41,20 @@ def search(path: Path, name: str | None = None, progress: Progress = silent) -> 
     if path.is_file():
         return [Found(_told(path), path)]
     found: dict[str, Found] = {}
+    alike: list[str] = []
     for place in _walk(path, progress):
         for entry in catalogue.CATALOGUE:
-            if entry.name not in found and _is(entry, place):
-                found[entry.name] = Found(entry, place)
+            if _is(entry, place):
+                found.setdefault(entry.name, Found(entry, place))
+                break
+        else:
+            fits = _by_tensors(place)
+            if len(fits) == 1:
+                found.setdefault(fits[0].name, Found(fits[0], place))
+            elif fits:
+                alike.append(f"{place} ({' or '.join(entry.name for entry in fits)})")
+    if not found and alike:
+        raise WeightsError(f"{alike[0]} cannot be told by its tensors", f"{WHICH}.")
     if not found:
         raise WeightsError(
             f"No weights that this program knows are under {path}",
@@ -144,12 +154,21 @@ def _walk(root: Path, progress: Progress) -> Iterator[Path]:
 
 
 def _is(entry: Weights, path: Path) -> bool:
-    """Tell by names and sizes whether a path is an entry's."""
+    """Tell by its name, or its exact size, whether a path is an entry's."""
     if entry.folder:
         return all((path / file.path).is_file() for file in entry.files)
-    names = {Path(entry.files[0].path).name, entry.place}
-    size = entry.files[0].size
-    return path.name in names and path.is_file() and (size is None or path.stat().st_size == size)
+    file = entry.files[0]
+    named = path.name in (Path(file.path).name, entry.place)
+    kind = Path(file.path).suffix == path.suffix
+    return path.is_file() and (named or (kind and path.stat().st_size == file.size))
+
+
+def _by_tensors(path: Path) -> list[Weights]:
+    """Return what a safetensors file of any name may be; a checkpoint would have to be opened for that."""
+    try:
+        return verify.recognise(path) if path.suffix == ".safetensors" and path.is_file() else []
+    except WeightsError:  # someone else's file, and damaged
+        return []
 
 
 def _told(path: Path) -> Weights:

@@ -145,12 +145,14 @@ def _stream(remote: Remote, here: Part, tell: Tell) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=_certificates()) as answer:
             if not _goes_on(remote, answer, start):
                 here.clear()
+            block = answer.read1(BLOCK)
+            if here.size == 0:
+                _check_beginning(remote, here.path, block)
             with here.path.open("ab") as stream:
-                while here.size < remote.size and (block := answer.read1(BLOCK)):
-                    if here.size == 0:
-                        _check_beginning(remote, here.path, block)
+                while block:
                     here.add(stream, block[: remote.size - here.size])
                     tell(here.size, len(block))
+                    block = answer.read1(BLOCK) if here.size < remote.size else b""
         if here.size < remote.size:
             raise Broken(f"The connection to {host} broke after {gigabytes(here.size)}", GO_ON)
     except urllib.error.HTTPError as error:
