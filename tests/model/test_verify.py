@@ -169,7 +169,8 @@ def test_checkpoints_of_other_kinds_are_refused(tmp_path: Path) -> None:
     whole = checkpoint(path, {"state_dict": TENSORS})
     assert load_checkpoint(path).keys() == TENSORS.keys()
     contents: list[bytes] = [b"", b"PK", whole[:-30], whole[: len(whole) // 2], b"<html>" * 99]
-    contents += [checkpoint(path, content) for content in ([1, 2], {"a": 1}, {"state_dict": {}})]
+    empty: tuple[object, ...] = ([1, 2], {"a": 1}, {"state_dict": {}})
+    contents += [checkpoint(path, content) for content in empty]
     for broken in contents:
         path.write_bytes(broken)
         with pytest.raises(WeightsError):
