@@ -15,7 +15,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from model.drag import Drag
-from model.errors import FormatError, ImageError, PartRMError
+from model.errors import FormatError, ImageError, PartRMError, WeightsError
 from model.stages.state import Motion
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
@@ -26,6 +26,7 @@ from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.help import HelpSheet
+from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.screens import timer
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box, BoxTool
@@ -72,6 +73,7 @@ class Window(QMainWindow):
         self._tell_frame_soon = timer(self, TELL_FRAME_MS, self._tell_frame)
         self.parts.viewport.drawn.connect(self._frame_drawn)
         self._help: HelpSheet | None = None
+        self._weights: WeightsPage | None = None
         self._comparing = False
         self._tool: PullTool | BoxTool = self.pull
         self.bars = Bars(self, lambda: self.settings.recent, self.open)
@@ -236,6 +238,14 @@ class Window(QMainWindow):
         self._help.show()
         self._help.raise_()
 
+    def weights(self) -> None:
+        """Show which weights there are, and fetch, import or verify them."""
+        if self._weights is None:
+            self._weights = WeightsPage(self)
+        self._weights.refresh()
+        self._weights.show()
+        self._weights.raise_()
+
     # ---- what the pull tool needs
 
     def shown_snapshot(self) -> Snapshot | None:
@@ -282,6 +292,8 @@ class Window(QMainWindow):
         self.say("")
         if about == "object" and isinstance(error, ImageError) and self.session.document.image is not None:
             self.parts.messages.show_error(error, about, "Draw a box", self.use_box)
+        elif isinstance(error, WeightsError):
+            self.parts.messages.show_error(error, about, "Weights…", self.weights)
         else:
             self.parts.messages.show_error(error, about)
 
@@ -474,6 +486,8 @@ class Window(QMainWindow):
             log.warning("the settings were not kept: %s", error)
         self.hide()  # the worker may need a moment to stop
         self._application().styleHints().colorSchemeChanged.disconnect(self._dress)
+        if self._weights is not None:
+            self._weights.stop()
         self._mailbox.close()
         self.jobs.close()
         self._tell_frame_soon.stop()
