@@ -70,10 +70,10 @@ class Weights:
 
 
 def gigabytes(size: int) -> str:
-    """Write a number of bytes as people do: 830 MB, 1.76 GB."""
+    """Write a number of bytes with three digits: 830 MB, 1.76 GB, 2.00 kB."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size >= unit:
-            return f"{size / unit:.3g} {name}"
+            return f"{size / unit:#.3g}".rstrip(".") + f" {name}"
     return f"{size} bytes"
 
 

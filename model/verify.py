@@ -11,7 +11,7 @@ from model.catalogue import Weights, gigabytes
 from model.errors import WeightsError
 from model.formats.disk import write_atomically
 from model.progress import Progress, silent
-from model.weights_file import AGAIN, Listing, damaged, ending, listing, unreadable
+from model.weights_file import AGAIN, PART, Listing, damaged, ending, listing, unreadable
 
 BLOCK = 4 << 20
 SUMS = "SHA256SUMS"  # in the weights' folder, as `sha256sum -c` reads it
@@ -54,15 +54,15 @@ def check_content(entry: Weights, path: Path) -> str:
             raise unreadable(path, error) from error
     if ending(path) in (".json", ".txt"):
         return ""
-    found = listing(path)
-    wanted = expected_tensors(entry, path)
+    found, wanted = listing(path), expected_tensors(entry, path)
+    shown = path.with_name(path.name.removesuffix(PART))
     wrong = [name for name, shape in wanted.items() if name not in found or found[name][1] != shape]
     if wrong:
-        raise WeightsError(f"{path} was not made for '{entry.name}'", _difference(entry, found, wanted, wrong))
+        raise WeightsError(f"{shown} was not made for '{entry.name}'", _difference(entry, found, wanted, wrong))
     dtypes = {dtype for dtype, _ in found.values() if dtype in DTYPES}
     if entry.dtype is not None and dtypes != {entry.dtype}:
         raise WeightsError(
-            f"{path} holds {_names(dtypes)} where '{entry.name}' is {DTYPES[entry.dtype]}",
+            f"{shown} holds {_names(dtypes)} where '{entry.name}' is {DTYPES[entry.dtype]}",
             "LGM is published in both; give each file the name of its kind.",
         )
     return f"{len(found)} tensors in {_names(dtypes)}"

@@ -90,7 +90,11 @@ def status(entry: Weights) -> Status:
         return Status("damaged", here, wrong)
     if not missing:
         return Status("present", here)
-    return Status("incomplete" if here else "absent", here, f"missing: {', '.join(missing)}")
+    if not here:
+        return Status("absent")
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    detail = f"{', '.join(missing[:3])}{more} missing" if entry.folder else f"{gigabytes(here)} have come"
+    return Status("incomplete", here, detail)
 
 
 def _fault(path: Path, size: int | None) -> str:

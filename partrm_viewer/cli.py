@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from model.errors import Cancelled, DragError, PartRMError
 from model.weights import program
@@ -376,7 +376,7 @@ def _weights_fetch(options: argparse.Namespace) -> int:
     ask = None if options.yes else weights.ask_on_terminal
     try:
         for line in weights.fetch(options.names, ask, progress_line()):
-            print(line, flush=True)
+            say(line)
     except KeyboardInterrupt:
         print("\nStopped. What has come is kept: the same line again goes on there.", file=sys.stderr)
         raise
@@ -387,7 +387,7 @@ def _weights_import(options: argparse.Namespace) -> int:
     from partrm_viewer import weights
 
     for line in weights.take(options.path, options.name, progress_line()):
-        print(line, flush=True)
+        say(line)
     return 0
 
 
@@ -396,7 +396,7 @@ def _weights_verify(options: argparse.Namespace) -> int:
 
     code = 0
     for whole, line in weights.verify(options.names, progress_line()):
-        print(line, file=sys.stdout if whole else sys.stderr, flush=True)
+        say(line, sys.stdout if whole else sys.stderr)
         code = code if whole else 2
     return code
 
@@ -406,6 +406,13 @@ def _doctor(options: argparse.Namespace) -> int:
 
     print(doctor.text())
     return 0
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line in the place of the progress line, where there is one."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    print(line, file=stream, flush=True)
 
 
 def progress_line() -> Progress:

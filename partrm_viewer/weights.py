@@ -71,13 +71,14 @@ def summary() -> str:
     return f"{'; '.join(said)}. More: {weights.program()} weights list"
 
 
-def question(plan: Plan) -> tuple[str, str]:
-    """Return what is asked before a fetch: what it brings, and under which licence."""
+def question(plan: Plan) -> tuple[str, str, str]:
+    """Return what is told before a fetch: what it brings and how much, from where to where, under which licence."""
     entry, count = plan.entry, len(plan.files)
-    files = f"{count} files" if count > 1 else entry.files[0].path
     rest = f" ({gigabytes(plan.todo)} still to come)" if plan.todo < plan.size else ""
+    files = f"{count} files" if entry.folder else entry.files[0].path
     return (
-        f"{entry.name}: {files} from {entry.origin}, {gigabytes(plan.size)}{rest}, to {weights.place(entry)}.",
+        f"{entry.name}, {gigabytes(plan.size)}{rest}",
+        f"{files} from {entry.origin}, to {weights.place(entry)}",
         f"Licence: {entry.licence.short}. {entry.licence.plain}",
     )
 

@@ -53,7 +53,7 @@ class WeightsPage(QDialog):
         super().__init__(parent)
         self.setObjectName("weights")
         self.setWindowTitle("Weights")
-        self.resize(1020, 620)
+        self.resize(1120, 620)
         self._mailbox = Mailbox(self._receive)
         self._jobs = Jobs(self._mailbox.post, "weights")
         self._job: Job | None = None
@@ -161,11 +161,11 @@ class WeightsPage(QDialog):
         if not plan.files:
             self._say(f"{plan.entry.name} is here already, and whole.")
             return
-        what, licence = words.question(plan)
-        box = QMessageBox(QMessageBox.Icon.Question, "Fetch weights", what, parent=self)
-        box.setInformativeText(licence)
+        what, *details = words.question(plan)
+        box = QMessageBox(QMessageBox.Icon.Question, "Fetch weights", f"<b>Fetch {what}?</b>", parent=self)
+        box.setInformativeText("\n\n".join(details))
         agree = box.addButton(f"Fetch {gigabytes(plan.todo)}", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton("Do not fetch", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(box.addButton("Do not fetch", QMessageBox.ButtonRole.RejectRole))
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         agree.clicked.connect(lambda: self._fetch(plan))
         box.open()
@@ -200,7 +200,7 @@ class WeightsPage(QDialog):
             message.deliver()
 
     def _stopped(self) -> None:
-        self._say("Stopped. What has come is kept: fetching again goes on there.")
+        self._say("Stopped. What has been fetched is kept: fetching again goes on there.")
 
     # ---- showing
 
@@ -227,7 +227,8 @@ class WeightsPage(QDialog):
         elif now.state == "present" and entry.kind == "partrm":
             lines.append(f"Use it: {weights.program()} view --weights {entry.name}")
         self.about.setText("<br>".join(lines))
-        self.fetch_button.setText("Fetch the rest…" if now.state == "incomplete" else "Fetch…")
+        texts = {"incomplete": "Fetch the rest…", "damaged": "Fetch again…"}
+        self.fetch_button.setText(texts.get(now.state, "Fetch…"))
         self.fetch_button.setEnabled(idle and now.state != "present")
         self.import_button.setEnabled(idle)
         self.import_file.setText(f"A {'folder' if entry.folder else 'file'} as {entry.name}…")
@@ -289,7 +290,7 @@ def _table() -> QTableWidget:
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     header.setHighlightSections(False)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(4, QHeaderView.ResizeMode.Stretch)
+    header.setSectionResizeMode(5, QHeaderView.ResizeMode.Stretch)
     return table
 
 

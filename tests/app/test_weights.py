@@ -68,7 +68,9 @@ def test_a_file_is_fetched_once_the_user_agrees(page: WeightsPage, hub: Hub, qtb
     assert cell(page, "one", 2) == "no"
     click(page.fetch_button)
     box = asked(page, qtbot)
-    assert "240 kB" in box.text() and "they/one" in box.text() and "none stated" in box.informativeText()
+    assert "one, 240 kB" in box.text()
+    assert "they/one" in box.informativeText() and "none stated" in box.informativeText()
+    assert box.defaultButton().text() == "Do not fetch"
     assert not any("resolve" in path for path, _, _ in hub.asked)
     press(box, "Fetch 240 kB")
     qtbot.waitUntil(lambda: weights.place(weights.known("one")).is_file(), timeout=20_000)

@@ -54,7 +54,7 @@ def test_the_list_tells_what_is_here_half_here_and_damaged(hub: Hub, capsys: Out
     weights.place(weights.known("one")).write_bytes(b"short")
     weights.folder().joinpath("tuned.ckpt.part").write_bytes(bytes(2000))
     rows = {cells[0]: cells[2] for cells in map(words.row, catalogue.CATALOGUE)}
-    assert rows == {"one": "DAMAGED", "tuned": "2 kB of it", "many": "no", "sam_b": "yes"}
+    assert rows == {"one": "DAMAGED", "tuned": "2.00 kB of it", "many": "no", "sam_b": "yes"}
     assert "one is damaged" in words.table() and "tuned is incomplete" in words.table()
     assert words.summary().startswith("sam_b; incomplete: tuned; damaged: one.")
 
