@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import os
 import ssl
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
@@ -88,8 +90,11 @@ class Part:
         self.size, self._hash = 0, hashlib.sha256()
 
     def add(self, stream: BinaryIO, block: bytes) -> None:
-        """Write a block. Raises WeightsError where the disk is full."""
+        """Write a block. Raises WeightsError where the disk is full, or somebody else writes here too."""
         try:
+            if os.fstat(stream.fileno()).st_size != self.size:
+                hint = "Wait for it, or stop it, and fetch again."
+                raise WeightsError(f"{self.path.stem} is being fetched by another window or program", hint)
             stream.write(block)
             stream.flush()
         except OSError as error:
@@ -197,11 +202,11 @@ def _pause(here: Part, tell: Tell) -> None:
 
 
 def _certificates() -> ssl.SSLContext:
-    try:
-        import truststore  # comes with huggingface_hub; Python alone does not see every system's own authorities
+    try:  # comes with huggingface_hub; Python alone does not see every system's own authorities
+        context: ssl.SSLContext = import_module("truststore").SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     except ImportError:
         return ssl.create_default_context()
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return context
 
 
 def _blob(path: Path) -> str:

@@ -136,7 +136,7 @@ def _on_hub(entry: Weights, repository: str) -> dict[str, Remote]:
     remotes = {}
     for file in _chosen(entry, there):
         found = there.get(file.path)
-        if found is None or found.size is None:
+        if found is None or not isinstance(found.size, int):
             raise download.refused(f"{endpoint}/{repository}/{file.path}", 404)
         sha256 = found.lfs.sha256 if found.lfs is not None else None
         if file.sha256 not in (None, sha256):

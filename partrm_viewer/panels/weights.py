@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ class WeightsPage(QDialog):
         self.table = _table()
         self.about = _text("weightsAbout", selectable=True)
         self.note = _text("weightsNote", selectable=True)
+        self.note.setTextFormat(Qt.TextFormat.PlainText)  # it may tell what a server has sent
         self.note.hide()
         self.doing = Elided("weightsDoing")
         self.bar = QProgressBar()
@@ -220,13 +222,13 @@ class WeightsPage(QDialog):
 
     def _selected(self) -> None:
         entry, now, idle = self.selected, weights.status(self.selected), self._job is None
-        lines = [f"<b>{entry.name}</b>  from {entry.origin}, to {weights.place(entry)}"]
+        lines = [f"from {entry.origin}, to {weights.place(entry)}"]
         lines.append(f"Licence: {entry.licence.short}. {entry.licence.plain}")
         if now.state in ("incomplete", "damaged"):
             lines.append(f"It is {now.state}: {now.detail}.")
         elif now.state == "present" and entry.kind == "partrm":
             lines.append(f"Use it: {weights.program()} view --weights {entry.name}")
-        self.about.setText("<br>".join(lines))
+        self.about.setText("<br>".join([f"<b>{entry.name}</b> {escape(lines[0])}", *map(escape, lines[1:])]))
         texts = {"incomplete": "Fetch the rest…", "damaged": "Fetch again…"}
         self.fetch_button.setText(texts.get(now.state, "Fetch…"))
         self.fetch_button.setEnabled(idle and now.state != "present")

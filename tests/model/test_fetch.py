@@ -13,18 +13,13 @@ from safetensors.torch import save
 
 from model import download, fetch, verify, weights
 from model.errors import Cancelled, WeightsError
-from model.progress import Progress, silent
-from tests.model.hub import TENSORS, Hub, checkpoint, tiny_world
+from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint, tiny_world
 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with tiny_world(tmp_path, monkeypatch) as hub:
         yield hub
-
-
-def bring(name: str, progress: Progress = silent) -> Path:
-    return fetch.fetch(fetch.plan(weights.known(name)), progress)
 
 
 def parts() -> list[Path]:
@@ -94,6 +89,19 @@ def test_cancel_answers_at_the_next_block_and_keeps_what_came(hub: Hub, monkeypa
 def test_a_server_without_ranges_begins_anew(hub: Hub) -> None:
     hub.cuts, hub.ranges = [100_000], False
     assert bring("one").read_bytes() == hub.files["they/one/in/one.safetensors"]
+
+
+def test_two_fetches_at_once_do_not_mix(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "BLOCK", 10_000)
+    others: list[Path] = []
+
+    def other(fraction: float, what: str) -> None:
+        if fraction > 0.5 and not others:
+            others.append(bring("one"))  # goes on where the first one is, and ends
+
+    with pytest.raises(WeightsError) as caught:
+        bring("one", other)
+    assert "another window" in caught.value.title and verify.check(weights.known("one"))
 
 
 def test_a_page_instead_of_the_file_is_refused(hub: Hub) -> None:
@@ -189,16 +197,6 @@ def test_a_disk_that_fills_up_is_told(tmp_path: Path) -> None:
     with open("/dev/full", "ab", buffering=0) as stream, pytest.raises(WeightsError) as caught:
         download.Part(tmp_path / "one.safetensors.part").add(stream, b"block")
     assert "No space left" in caught.value.title and "kept" in caught.value.hint
-
-
-class Bomb:
-    """Leaves a mark where it is unpickled."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.mark,)
 
 
 def test_a_checkpoint_with_code_in_it_never_gets_its_name(hub: Hub, tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ from model import catalogue, verify, weights
 from model.errors import Cancelled, WeightsError
 from model.network.partrm import PartRM
 from model.weights_file import listing, load_checkpoint
-from tests.model.hub import TENSORS, Hub, checkpoint, tiny_world
-from tests.model.test_fetch import Bomb, bring
+from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint, tiny_world
 
 
 @pytest.fixture
