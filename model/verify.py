@@ -37,7 +37,8 @@ def check(entry: Weights, progress: Progress = silent) -> str:
 def check_sum(path: Path, found: str, expected: str | None) -> None:
     """Compare checksums. Raises WeightsError."""
     if expected is not None and found != expected:
-        raise damaged(path, f"its checksum is {found[:12]}…, published is {expected[:12]}…")
+        title = f"{path} is not as published (its checksum is {found[:12]}… instead of {expected[:12]}…)"
+        raise WeightsError(title, f"It is damaged, or another version. {AGAIN}")
 
 
 def check_content(entry: Weights, path: Path) -> str:

@@ -103,12 +103,22 @@ def fetch(names: Sequence[str], ask: Callable[[], bool] | None, progress: Progre
 
 
 def take(path: Path, name: str | None, progress: Progress) -> Iterator[str]:
-    """Import weights from a file or folder; yields lines for the user. Raises WeightsError, Cancelled."""
+    """Import weights from a file or folder; yields lines for the user.
+
+    One that is not whole does not keep the others out. Raises WeightsError for the first such, at the end; Cancelled.
+    """
     from model import adopt
 
+    failed: WeightsError | None = None
     for found in adopt.search(path, name, progress):
-        place = adopt.adopt(found, progress)
-        yield f"{found.entry.name}: {found.path} is whole, and now at {place}"
+        try:
+            place = adopt.adopt(found, progress)
+        except WeightsError as error:
+            failed = failed or error
+        else:
+            yield f"{found.entry.name}: {found.path} is whole, and now at {place}"
+    if failed is not None:
+        raise failed
 
 
 def verify(names: Sequence[str], progress: Progress) -> Iterator[tuple[bool, str]]:

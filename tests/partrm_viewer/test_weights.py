@@ -110,6 +110,17 @@ def test_import_and_verify(hub: Hub, capsys: Output, tmp_path: Path) -> None:
     assert "not on this computer" in capsys.readouterr().err
 
 
+def test_one_bad_file_does_not_keep_the_others_out(hub: Hub, capsys: Output, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    sam = bytearray(hub.files["sam/sam_b.pth"])
+    sam[100_000] ^= 1
+    for name, content in (("sam_b.pth", bytes(sam)), ("tuned.ckpt", hub.files["they/one/in/tuned.ckpt"])):
+        (tmp_path / "old" / name).write_bytes(content)
+    assert cli.main(["weights", "import", str(tmp_path / "old")]) == 2
+    said = capsys.readouterr()
+    assert "tuned: " in said.out and "sam_b.pth is not as published" in said.err and here() == ["tuned"]
+
+
 def test_the_doctor_tells_in_one_line_which_are_here(hub: Hub) -> None:
     assert cli.main(["weights", "fetch", "sam_b", "--yes"]) == 0
     rows = dict(doctor.weights())
