@@ -42,15 +42,21 @@ log = logging.getLogger(__name__)
 
 
 class Window(QMainWindow):
-    """The one window. `make_predictor` is called on the worker thread when a predictor is first needed."""
+    """The one window. `make_predictor` is called on the worker thread when a predictor is first needed.
+
+    With `predictor_of` the user can go over to other networks by name; `network` is the one to begin with.
+    """
 
     def __init__(
         self,
         make_predictor: Callable[[], Predictor],
         renderer: str = "auto",
         settings_path: Path | None = None,
+        predictor_of: Callable[[str], Predictor] | None = None,
+        network: str = "embedded",
     ) -> None:
         super().__init__()
+        self._predictor_of, self._network = predictor_of, network
         self._settings_path = settings_path or settings_file.config_folder() / "settings.json"
         self.settings = settings_file.load(self._settings_path)
         self.session = Session()
@@ -241,10 +247,26 @@ class Window(QMainWindow):
     def weights(self) -> None:
         """Show which weights there are, and fetch, import or verify them."""
         if self._weights is None:
-            self._weights = WeightsPage(self)
+            self._weights = WeightsPage(self, self.use_network if self._predictor_of is not None else None)
+        self._weights.set_network(self._network)
         self._weights.refresh()
         self._weights.show()
         self._weights.raise_()
+
+    def use_network(self, name: str) -> None:
+        """Predict with other weights from now on; with those before, where they cannot be loaded."""
+        make = self._predictor_of
+        assert make is not None
+
+        def then(loaded: bool) -> None:
+            self._network = name if loaded else self._network
+            if loaded:
+                self.parts.messages.dismiss("object")
+                self.say(f"Predicting with {name}")
+            if self._weights is not None:
+                self._weights.set_network(self._network)
+
+        self.bench.use(lambda: make(name), then)
 
     # ---- what the pull tool needs
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
@@ -50,7 +51,8 @@ class WeightsPage(QDialog):
     It has a worker of its own: a fetch may take an hour, and a pull must not wait for it.
     """
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, use: Callable[[str], None] | None = None) -> None:
+        """Build the page; `use` is called with the name of the network to predict with."""
         super().__init__(parent)
         self.setObjectName("weights")
         self.setWindowTitle("Weights")
@@ -59,6 +61,12 @@ class WeightsPage(QDialog):
         self._jobs = Jobs(self._mailbox.post, "weights")
         self._job: Job | None = None
         self.table = _table()
+        self.network = QComboBox()
+        self.network.addItems(["embedded", *(entry.name for entry in catalogue.CATALOGUE if entry.kind == "partrm")])
+        if use is not None:
+            self.network.textActivated.connect(use)
+        self._choice = QWidget()
+        self._choice.setVisible(use is not None)
         self.about = _text("weightsAbout", selectable=True)
         self.note = _text("weightsNote", selectable=True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)  # it may tell what a server has sent
@@ -79,6 +87,7 @@ class WeightsPage(QDialog):
         self.cancel_button = _button("Cancel", self.cancel)
         folder_button = _button("Open folder", self._open_folder)
         self._lay_out(folder_button)
+        self.table.itemSelectionChanged.connect(self.note.hide)  # it was about another line
         self.table.itemSelectionChanged.connect(self._selected)
         self.refresh()
         self.table.selectRow(0)
@@ -99,10 +108,16 @@ class WeightsPage(QDialog):
         self._running.setLayout(running)
         running.setContentsMargins(0, 0, 0, 0)
         self._running.hide()
+        choice = QHBoxLayout(self._choice)
+        choice.setContentsMargins(0, 0, 0, 0)
+        choice.addWidget(QLabel("Predict with"))
+        choice.addWidget(self.network)
+        choice.addStretch()
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(12)
         column.addWidget(_text("weightsIntro", INTRODUCTION))
+        column.addWidget(self._choice)
         column.addWidget(self.table, 1)
         column.addWidget(self.about)
         column.addWidget(self.note)
@@ -206,8 +221,19 @@ class WeightsPage(QDialog):
 
     # ---- showing
 
+    def set_network(self, name: str) -> None:
+        """Show which network predicts."""
+        if self.network.findText(name) < 0:  # a file of the user's own
+            self.network.addItem(name)
+        self.network.setCurrentText(name)
+
     def refresh(self) -> None:
         """Look again at what is here."""
+        offered = self.network.model()
+        assert isinstance(offered, QStandardItemModel)
+        for entry in catalogue.CATALOGUE:
+            for choice in offered.findItems(entry.name):
+                choice.setEnabled(weights.status(entry).state == "present")
         for number, entry in enumerate(catalogue.CATALOGUE):
             state = words.state_text(entry)
             texts = (entry.name, entry.size_text, state, entry.licence.short, entry.what, entry.place)
@@ -226,8 +252,6 @@ class WeightsPage(QDialog):
         lines.append(f"Licence: {entry.licence.short}. {entry.licence.plain}")
         if now.state in ("incomplete", "damaged"):
             lines.append(f"It is {now.state}: {now.detail}.")
-        elif now.state == "present" and entry.kind == "partrm":
-            lines.append(f"Use it: {weights.program()} view --weights {entry.name}")
         self.about.setText("<br>".join([f"<b>{entry.name}</b> {escape(lines[0])}", *map(escape, lines[1:])]))
         texts = {"incomplete": "Fetch the rest…", "damaged": "Fetch again…"}
         self.fetch_button.setText(texts.get(now.state, "Fetch…"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from model import download, weights
+from model import catalogue, download, weights
 from model.errors import WeightsError
 from partrm_viewer.panels.weights import WeightsPage
+from partrm_viewer.window import Window
 from tests.model.hub import Hub, tiny_world
 
 pytestmark = pytest.mark.app
@@ -141,3 +143,42 @@ def test_missing_weights_lead_to_the_page(hub: Hub, driver: Any) -> None:
     messages = driver.window.parts.messages
     QTest.mouseClick(messages._help, Qt.MouseButton.LeftButton)
     assert driver.window._weights.isVisible() and messages.title == ""
+
+
+def test_another_network_is_chosen_and_a_failing_one_leaves_the_old(
+    qtbot: QtBot, fake: Any, photo: Path, tmp_path: Path, hub: Hub
+) -> None:
+    def predictor_of(name: str) -> Any:
+        if name == "embedded":
+            return fake
+        raise WeightsError(f"The weights '{name}' are not on this computer", "Fetch them.")
+
+    window = Window(lambda: predictor_of("mine"), "cpu", tmp_path / "s.json", predictor_of=predictor_of, network="mine")
+    window.show()
+    window.open(photo)
+    qtbot.waitUntil(lambda: window.parts.messages.title != "")
+    assert window.session.document.shown is None
+    window.weights()
+    page = window._weights
+    assert page is not None and page.network.currentText() == "mine"
+    page.network.textActivated.emit("embedded")
+    qtbot.waitUntil(lambda: window.session.document.shown is not None)  # what had failed is done
+    assert page.network.currentText() == "embedded" and window.parts.messages.title == ""
+    page.network.textActivated.emit("mine")
+    qtbot.waitUntil(lambda: window.parts.messages.title != "")
+    assert page.network.currentText() == "embedded"
+    window.use_network("embedded")
+    qtbot.waitUntil(lambda: window.parts.messages.title == "")
+    window.close()
+
+
+def test_only_networks_that_are_here_can_be_chosen(
+    driver: Any, hub: Hub, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    entries = tuple(replace(entry, kind="partrm") for entry in catalogue.CATALOGUE[:1])
+    monkeypatch.setattr(catalogue, "CATALOGUE", entries)
+    page = WeightsPage(driver.window, lambda name: None)
+    flags = [page.network.model().index(row, 0).flags() for row in range(2)]
+    enabled = Qt.ItemFlag.ItemIsEnabled
+    assert page.network.itemText(1) == "one" and enabled in flags[0] and enabled not in flags[1]
+    page.stop()
