@@ -76,6 +76,13 @@ def known(name: str) -> Weights:
 
 def status(entry: Weights) -> Status:
     """Look whether weights are here and whole, by names, sizes and headers; `verify.check` reads them to the end."""
+    try:
+        return _status(entry)
+    except OSError as error:  # a folder that may not be looked into
+        return Status("damaged", 0, f"{place(entry)} cannot be read: {error.strerror or error}")
+
+
+def _status(entry: Weights) -> Status:
     here, missing, wrong = 0, [], ""
     sizes = {file.path: file.size for file in entry.files}
     for name, path in file_places(entry).items():

@@ -83,6 +83,15 @@ def test_every_entry_says_what_a_user_must_know(
     assert all(file.sha256 is None or len(file.sha256) == 64 for file in entry.files)
 
 
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    now = weights.status(weights.known("partdrag4d"))
+    assert now.state == "damaged" and "Permission denied" in now.detail
+
+
 def test_no_two_entries_share_a_place() -> None:
     assert len({entry.place for entry in CATALOGUE}) == len({entry.name for entry in CATALOGUE}) == len(CATALOGUE)
 
