@@ -22,8 +22,8 @@ from model.progress import Progress
 from model.weights_file import CHECKPOINTS, PART, ending
 
 BLOCK = 1 << 18
-TIMEOUT_S = 20.0  # without one byte
-TRIES = 3  # in a row that bring nothing
+TIMEOUT_S = 10.0  # without one byte
+TRIES = 4  # in a row that bring nothing
 PAUSE_S = 2.0  # between them
 GO_ON = "What has come so far is kept: fetch again to go on."
 OTHER_WAY = "Download it with a browser, then run: weights import PATH."

@@ -15,6 +15,7 @@ from model.weights_file import AGAIN, PART, Listing, damaged, ending, listing, u
 
 BLOCK = 4 << 20
 SUMS = "SHA256SUMS"  # in the weights' folder, as `sha256sum -c` reads it
+DRAGS = ("unet.drag_position_net.", "unet.conv_merges.")  # what PartRM adds to LGM
 OPTIONAL = ("lpips", "unet.alpha")  # a loss that belongs to no network; a number that the released code never uses
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 
@@ -59,14 +60,18 @@ def check_content(entry: Weights, path: Path) -> str:
     shown = path.with_name(path.name.removesuffix(PART))
     wrong = [name for name, shape in wanted.items() if name not in found or found[name][1] != shape]
     if wrong:
-        raise WeightsError(f"{shown} was not made for '{entry.name}'", _difference(entry, found, wanted, wrong))
+        raise WeightsError(f"{shown} was not made for '{entry.name}'", _difference(found, wanted, wrong))
+    if entry.kind == "lgm" and any(name.startswith(DRAGS) for name in found):
+        raise WeightsError(f"{shown} was not made for '{entry.name}'", f"It knows drags:{_looks_like(found)} {AGAIN}")
     dtypes = {dtype for dtype, _ in found.values() if dtype in DTYPES}
     if entry.dtype is not None and dtypes != {entry.dtype}:
         raise WeightsError(
             f"{shown} holds {_names(dtypes)} where '{entry.name}' is {DTYPES[entry.dtype]}",
             "LGM is published in both; give each file the name of its kind.",
         )
-    return f"{len(found)} tensors in {_names(dtypes)}"
+    unused = [name for name in found if name not in wanted and not name.startswith(OPTIONAL)]
+    more = f", {len(unused)} of them unused" if unused and entry.kind in ("partrm", "lgm") else ""
+    return f"{len(found)} tensors in {_names(dtypes)}{more}"
 
 
 def expected_tensors(entry: Weights, path: Path) -> dict[str, tuple[int, ...]]:
@@ -81,16 +86,13 @@ def expected_tensors(entry: Weights, path: Path) -> dict[str, tuple[int, ...]]:
 
     with torch.device("meta"):
         tensors = PartRM("big").state_dict()
-    drags = () if entry.kind == "partrm" else ("unet.drag_position_net.", "unet.conv_merges.")
+    drags = () if entry.kind == "partrm" else DRAGS
     return {n: tuple(t.shape) for n, t in tensors.items() if not n.startswith((*OPTIONAL, *drags))}
 
 
 def recognise(path: Path) -> list[Weights]:
     """Return the entries whose landmarks a file has: none, one, or several of one shape. Raises WeightsError."""
-    found = listing(path)
-    dtypes = {dtype for dtype, _ in found.values()}
-    fits = [e for e in catalogue.CATALOGUE if _fits(e, found) and (e.dtype is None or dtypes == {e.dtype})]
-    return [e for e in fits if e.kind == "partrm"] or fits  # LGM's landmarks are a part of PartRM's
+    return _alike(listing(path))
 
 
 def digest(path: Path, progress: Progress = silent) -> str:
@@ -128,12 +130,21 @@ def _recorded() -> dict[str, str]:
     return {name: value for value, _, name in (line.partition("  ") for line in lines) if len(value) == 64}
 
 
-def _difference(entry: Weights, found: Listing, wanted: dict[str, tuple[int, ...]], wrong: list[str]) -> str:
+def _difference(found: Listing, wanted: dict[str, tuple[int, ...]], wrong: list[str]) -> str:
     first = wrong[0]
     have = f"is {list(found[first][1])} instead of {list(wanted[first])}" if first in found else "is missing"
-    fits = " or ".join(e.name for e in catalogue.CATALOGUE if _fits(e, found))
-    told = f" It looks like {fits}." if fits else ""
-    return f"{len(wrong)} of {len(wanted)} tensors do not fit; {first} {have}.{told} {AGAIN}"
+    return f"{len(wrong)} of {len(wanted)} tensors do not fit; {first} {have}.{_looks_like(found)} {AGAIN}"
+
+
+def _looks_like(found: Listing) -> str:
+    names = " or ".join(entry.name for entry in _alike(found))
+    return f" It looks like {names}." if names else ""
+
+
+def _alike(found: Listing) -> list[Weights]:
+    dtypes = {dtype for dtype, _ in found.values()}
+    fits = [e for e in catalogue.CATALOGUE if _fits(e, found) and (e.dtype is None or dtypes == {e.dtype})]
+    return [e for e in fits if e.kind == "partrm"] or fits  # LGM's landmarks are a part of PartRM's
 
 
 def _fits(entry: Weights, found: Listing) -> bool:

@@ -168,9 +168,9 @@ class WeightsPage(QDialog):
 
     def stop(self) -> None:
         """End the worker; called when the window closes."""
+        self.close()  # the worker may need a moment to stop
         self._mailbox.close()
         self._jobs.close()
-        self.close()
 
     # ---- jobs
 

@@ -130,7 +130,7 @@ def test_a_folder_is_imported(page: WeightsPage, hub: Hub, qtbot: QtBot, tmp_pat
 
 
 def test_the_window_closes_while_the_page_fetches(page: WeightsPage, hub: Hub, qtbot: QtBot, driver: Any) -> None:
-    hub.cuts = [100_000, 0, 0, 0]
+    hub.cuts = [100_000, 0, 0, 0, 0]
     page.select("one")
     click(page.fetch_button)
     press(asked(page, qtbot), "Fetch")

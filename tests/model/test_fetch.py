@@ -59,7 +59,7 @@ def test_a_broken_connection_is_taken_up_again(hub: Hub) -> None:
 
 
 def test_what_came_before_a_lasting_break_is_kept_and_gone_on_with(hub: Hub) -> None:
-    hub.cuts = [100_000, 0, 0, 0]
+    hub.cuts = [100_000, 0, 0, 0, 0]
     error = refusal("one")
     assert "broke" in error.title and "kept" in error.hint
     assert [path.stat().st_size for path in parts()] == [100_000]
@@ -120,7 +120,7 @@ def test_a_page_without_a_name_is_told_by_its_first_bytes(hub: Hub) -> None:
 
 
 def test_a_page_does_not_spoil_what_has_come(hub: Hub) -> None:
-    hub.cuts = [100_000, 0, 0, 0]
+    hub.cuts = [100_000, 0, 0, 0, 0]
     refusal("one")
     hub.page = True
     refusal("one")

@@ -128,6 +128,12 @@ def test_lgm_is_told_from_partrm_and_half_from_single(tmp_path: Path, partrm: di
     with pytest.raises(WeightsError) as caught:
         verify.check_content(weights.known("partdrag4d"), path)
     assert "looks like lgm_fixrot" in caught.value.hint
+    whole = hollow(tmp_path / "c.safetensors", partrm)
+    with pytest.raises(WeightsError) as caught:
+        verify.check_content(weights.known("lgm_fixrot"), whole)
+    assert "looks like partdrag4d or objaverse_hq" in caught.value.hint
+    more = hollow(tmp_path / "d.safetensors", partrm | {"ema.step": (1,)})
+    assert "426 tensors in float32, 1 of them unused" in verify.check_content(weights.known("partdrag4d"), more)
 
 
 @pytest.mark.slow  # imports both packages and builds the large networks, without numbers

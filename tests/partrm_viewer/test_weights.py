@@ -85,7 +85,7 @@ def test_fetching_twice_fetches_once(hub: Hub, capsys: Output) -> None:
 
 
 def test_what_is_half_here_is_told_before_the_rest_is_fetched(hub: Hub, capsys: Output) -> None:
-    hub.cuts = [100_000, 0, 0, 0]
+    hub.cuts = [100_000, 0, 0, 0, 0]
     assert cli.main(["weights", "fetch", "one", "--yes"]) == 2
     assert cli.main(["weights", "fetch", "one", "--yes"]) == 0
     assert "140 kB still to come" in capsys.readouterr().out
