@@ -14,7 +14,7 @@ from model.catalogue import Weights, gigabytes
 from model.errors import WeightsError
 from model.fetch import SPARE_BYTES
 from model.progress import Progress, silent
-from model.weights_file import CHECKPOINTS, ending
+from model.weights_file import CHECKPOINTS, PART, ending
 
 MAX_LOOKED_AT = 200_000  # files of a folder that is searched
 WHICH = "Say which they are: weights import PATH --as NAME"
@@ -86,6 +86,7 @@ def adopt(found: Found, progress: Progress = silent) -> Path:
         except OSError as error:
             hint = "Make room on the disk, or check that you may read the one and write the other."
             raise WeightsError(f"{source} cannot be put into {place.parent} ({error.strerror})", hint) from error
+        place.with_name(place.name + PART).unlink(missing_ok=True)  # of a fetch that is no longer needed
         verify.record(place, sha256)
     if entry.folder:
         _put_rest(found.path, target, entry)

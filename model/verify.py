@@ -11,7 +11,7 @@ from model.catalogue import Weights, gigabytes
 from model.errors import WeightsError
 from model.formats.disk import write_atomically
 from model.progress import Progress, silent
-from model.weights_file import AGAIN, PART, Listing, damaged, ending, listing, unreadable
+from model.weights_file import AGAIN, MAX_HEADER, PART, Listing, damaged, ending, listing, unreadable
 
 BLOCK = 4 << 20
 SUMS = "SHA256SUMS"  # in the weights' folder, as `sha256sum -c` reads it
@@ -49,6 +49,8 @@ def check_content(entry: Weights, path: Path) -> str:
     """
     if ending(path) == ".json":
         try:
+            if path.stat().st_size > MAX_HEADER:
+                raise damaged(path, f"{path.stat().st_size:,} bytes for a few words")
             json.loads(path.read_text("utf-8"))
         except (ValueError, RecursionError) as error:
             raise damaged(path, "it is no JSON") from error

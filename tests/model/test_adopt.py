@@ -134,6 +134,13 @@ def test_nothing_to_import_is_told(downloads: Path, tmp_path: Path) -> None:
     assert "no weights 'nonsense'" in refusal(empty, "nonsense").title
 
 
+def test_half_a_fetch_goes_where_the_whole_is_imported(downloads: Path) -> None:
+    part = weights.folder() / "sam_b.pth.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    assert take(downloads / "sam") == ["sam_b"] and not part.exists()
+
+
 def test_what_lies_there_already_stays(downloads: Path) -> None:
     take(downloads / "sam")
     assert take(weights.folder()) == ["sam_b"]
