@@ -78,6 +78,7 @@ ACTIONS = (
         "film",
         _has_state,
     ),
+    Action("weights", "&Weights…", "File", "See which networks there are; fetch, import and verify them"),
     Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
     Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", lambda s: s.undo_text is not None),
     Action(

@@ -38,10 +38,10 @@ def run(path: Path | None, weights: str = "embedded", device: str = "auto", rend
     app = application()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends the program
 
-    def make_predictor() -> Predictor:
-        return pipeline(weights, device)
+    def predictor_of(name: str) -> Predictor:
+        return pipeline(name, device)
 
-    window = Window(make_predictor, renderer)
+    window = Window(lambda: predictor_of(weights), renderer, predictor_of=predictor_of, network=weights)
     window.show()
 
     def begin() -> None:

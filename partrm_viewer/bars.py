@@ -14,7 +14,14 @@ from partrm_viewer.actions import ACTIONS, TOOL_BAR
 from partrm_viewer.session import Session
 from partrm_viewer.theme import Theme
 
-FIRST_OF_GROUP = ("quit", "rename_state", "cancel", "background", "theme_system")  # a line above it in its menu
+FIRST_OF_GROUP = (
+    "weights",
+    "quit",
+    "rename_state",
+    "cancel",
+    "background",
+    "theme_system",
+)  # a line above it in its menu
 
 
 class Bars:

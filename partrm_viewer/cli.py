@@ -6,14 +6,14 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from model.errors import Cancelled, DragError, PartRMError, out_of_memory
+from model.weights import program
+from partrm_viewer import arguments
 
 if TYPE_CHECKING:
-    from model.drag import Drag
     from model.progress import Progress
 
 OVERVIEW = """\
@@ -87,6 +87,21 @@ examples:
   %(prog)s --preset embedded --stage part --samples 500000 --minutes 30 --resume
 """
 
+WEIGHTS = """\
+The networks that others have published, PartRM's own among them. None comes with the app, and none is fetched unless
+you ask for it: size and licence are said first. docs/weights.md leads from nothing to the released PartRM.
+
+examples:
+  %(prog)s list
+  %(prog)s fetch partdrag4d                      asks first; --yes does not
+  %(prog)s import ~/Downloads                    takes what it knows from a file or any folder
+  %(prog)s import model.safetensors --as partdrag4d
+  %(prog)s verify                                reads all that is here to the end
+
+A fetch can be stopped (Ctrl-C) and goes on where it stopped. HF_ENDPOINT names another server for the hub's files,
+SAM_ENDPOINT one for SAM's.
+"""
+
 EVALUATE = """Score the embedded model on procedural objects that its training never saw.
 
 Every object gets one click and one drag, and is looked at from the input view and eight new ones. (A) starts from the
@@ -108,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb; returns the exit code: 0, 2 after a failure told on two lines of stderr, 130 after Ctrl-C."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        options = parser().parse_args(_join_negative(words) or ["view"])
+        options = parser().parse_args(arguments.join_negative(words) or ["view"])
         code: int = options.run(options)
         return code
     except (KeyboardInterrupt, Cancelled):
@@ -124,8 +139,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """Build the grammar; a verb is one block here and one function below."""
-    program = "partrm-viewer" if Path(sys.argv[0]).stem == "partrm-viewer" else "python main.py"
-    top = Parser(program, description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = Parser(program(), description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
 
     def verb(name: str, summary: str, description: str = "") -> Parser:
@@ -151,16 +165,20 @@ def parser() -> Parser:
 
     p = verb("predict", "photo and drag in, next 3D state out, without a window", PREDICT)
     p.add_argument("image", type=Path, metavar="IMAGE", help="a photo, or a .json that names one and a drag")
-    p.add_argument("--drag", action="append", type=_drag, metavar="X0,Y0,X1,Y1", help="pull from, to; may repeat")
+    p.add_argument(
+        "--drag", action="append", type=arguments.drag, metavar="X0,Y0,X1,Y1", help="pull from, to; may repeat"
+    )
     p.add_argument("--mask", type=Path, metavar="PNG", help="where the object is: white, at the image's size")
-    p.add_argument("--box", type=_box, metavar="X0,Y0,X1,Y1", help="a box around the object; GrabCut does the rest")
+    p.add_argument(
+        "--box", type=arguments.box, metavar="X0,Y0,X1,Y1", help="a box around the object; GrabCut does the rest"
+    )
     add_networks(p)
     add_renderer(p)
     p.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn at random (default: 0)")
     p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="splats; the ending says which kind")
     p.add_argument("--input-view", type=Path, metavar="PNG", help="draw the next state from the input camera, on white")
     p.add_argument("--input-views", type=Path, metavar="DIR", help="draw steps 1/K ... K/K of the drag")
-    p.add_argument("--steps", type=_count, default=6, metavar="K", help="steps of --input-views (default: 6)")
+    p.add_argument("--steps", type=arguments.count, default=6, metavar="K", help="steps of --input-views (default: 6)")
     p.add_argument(
         "--turntable",
         type=Path,
@@ -189,13 +207,20 @@ def parser() -> Parser:
     p.add_argument("splats", nargs="+", type=Path, metavar="SPLAT", help="a splat file; or several, or their folder")
     p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help=".mp4, .gif, .webp; a folder for PNGs")
     p.add_argument("--cameras", type=Path, metavar="JSON", help="a transforms.json: where to begin, or a way")
-    p.add_argument("--frames", type=_count, metavar="N", help="pictures (default: 72; one a file or camera of several)")
-    p.add_argument("--fps", type=_number(0.1, 240), default=24.0, metavar="F", help="pictures a second (default: 24)")
     p.add_argument(
-        "--turn", type=_number(-1e6, 1e6), metavar="DEG", help="how far around (default: 360; 0 with several files)"
+        "--frames", type=arguments.count, metavar="N", help="pictures (default: 72; one a file or camera of several)"
     )
     p.add_argument(
-        "--size", type=_size, metavar="WxH", help="in pixels, or one number (default: 512; the cameras' own)"
+        "--fps", type=arguments.number(0.1, 240), default=24.0, metavar="F", help="pictures a second (default: 24)"
+    )
+    p.add_argument(
+        "--turn",
+        type=arguments.number(-1e6, 1e6),
+        metavar="DEG",
+        help="how far around (default: 360; 0 with several files)",
+    )
+    p.add_argument(
+        "--size", type=arguments.size, metavar="WxH", help="in pixels, or one number (default: 512; the cameras' own)"
     )
     p.add_argument("--background", choices=["white", "black", "transparent"], default="white", help="what lies behind")
     add_renderer(p)
@@ -204,9 +229,11 @@ def parser() -> Parser:
     p = verb("train", "train the networks that the app ships", TRAIN)
     p.add_argument("--preset", choices=["embedded"], default="embedded", help="which networks")
     p.add_argument("--stage", choices=["surface", "part", "completion"], required=True, help="which of them")
-    p.add_argument("--samples", type=_count, required=True, metavar="N", help="length of the schedule, in samples seen")
+    p.add_argument(
+        "--samples", type=arguments.count, required=True, metavar="N", help="length of the schedule, in samples seen"
+    )
     p.add_argument("--minutes", type=float, default=float("inf"), metavar="M", help="stop then, ready for --resume")
-    p.add_argument("--batch", type=_count, default=8, help="samples a step (default: 8)")
+    p.add_argument("--batch", type=arguments.count, default=8, help="samples a step (default: 8)")
     p.add_argument("--seed", type=int, default=0, help="seed of the objects and the weights (default: 0)")
     p.add_argument("--out", type=Path, default=Path("runs/embedded"), metavar="DIR", help="(default: runs/embedded)")
     p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
@@ -215,10 +242,26 @@ def parser() -> Parser:
     p.set_defaults(run=_train)
 
     p = verb("evaluate", "score the embedded model on held-out objects", EVALUATE)
-    p.add_argument("--count", type=_count, default=200, metavar="N", help="objects (default: 200)")
+    p.add_argument("--count", type=arguments.count, default=200, metavar="N", help="objects (default: 200)")
     p.add_argument("--first", type=int, default=0, metavar="SEED", help="seed of the first object (default: 0)")
     p.add_argument("-o", "--out", type=Path, default=Path("out/evaluation"), metavar="DIR", help="tables and pictures")
     p.set_defaults(run=_evaluate)
+
+    p = verb("weights", "the networks that others have published: list, fetch, import, verify", WEIGHTS)
+    does = p.add_subparsers(title="what to do", metavar="list|fetch|import|verify", required=True)
+    q = does.add_parser("list", help="what there is, how large, whether it is here, under which licence")
+    q.set_defaults(run=_weights_list)
+    q = does.add_parser("fetch", help="download, after size and licence were shown and you agreed")
+    q.add_argument("names", nargs="+", metavar="NAME", help="as `list` names them")
+    q.add_argument("--yes", action="store_true", help="you agree: do not ask")
+    q.set_defaults(run=_weights_fetch)
+    q = does.add_parser("import", help="take from a file or folder on this computer")
+    q.add_argument("path", type=Path, metavar="PATH", help="a weight file, or a folder in which some lie")
+    q.add_argument("--as", dest="name", metavar="NAME", help="which they are, where that cannot be told")
+    q.set_defaults(run=_weights_import)
+    q = does.add_parser("verify", help="read them to the end and compare")
+    q.add_argument("names", nargs="*", metavar="NAME", help="(default: all that are here)")
+    q.set_defaults(run=_weights_verify)
 
     p = verb("doctor", "say what this computer has, which renderer and device will be used, and why")
     p.set_defaults(run=_doctor)
@@ -323,11 +366,56 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _weights_list(options: argparse.Namespace) -> int:
+    from partrm_viewer import weights
+
+    print(weights.table())
+    return 0
+
+
+def _weights_fetch(options: argparse.Namespace) -> int:
+    from partrm_viewer import weights
+
+    ask = None if options.yes else weights.ask_on_terminal
+    try:
+        for line in weights.fetch(options.names, ask, progress_line()):
+            say(line)
+    except KeyboardInterrupt:
+        print("\nStopped. What has come is kept: the same line again goes on there.", file=sys.stderr)
+        raise
+    return 0
+
+
+def _weights_import(options: argparse.Namespace) -> int:
+    from partrm_viewer import weights
+
+    for line in weights.take(options.path, options.name, progress_line()):
+        say(line)
+    return 0
+
+
+def _weights_verify(options: argparse.Namespace) -> int:
+    from partrm_viewer import weights
+
+    code = 0
+    for whole, line in weights.verify(options.names, progress_line()):
+        say(line, sys.stdout if whole else sys.stderr)
+        code = code if whole else 2
+    return code
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from partrm_viewer import doctor
 
     print(doctor.text())
     return 0
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line in the place of the progress line, where there is one."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    print(line, file=stream, flush=True)
 
 
 def progress_line() -> Progress:
@@ -345,62 +433,3 @@ def progress_line() -> Progress:
             print(f"\r\x1b[K{fraction:4.0%} {what}", end="" if fraction < 1.0 else "\n", file=sys.stderr, flush=True)
 
     return show
-
-
-def _numbers(text: str, what: str) -> tuple[float, float, float, float]:
-    try:
-        x0, y0, x1, y1 = (float(word) for word in text.split(","))
-    except ValueError:
-        raise DragError(f"“{text}” is not a {what}.", f"Four numbers are needed: --{what} X0,Y0,X1,Y1") from None
-    if not all(abs(v) < 1e6 for v in (x0, y0, x1, y1)):  # catches nan too
-        raise DragError(f"“{text}” is not a {what}: its numbers are not pixels.", "Give pixels of the image.")
-    return x0, y0, x1, y1
-
-
-def _drag(text: str) -> Drag:
-    from model.drag import Drag
-
-    x0, y0, x1, y1 = _numbers(text, "drag")
-    return Drag((x0, y0), (x1, y1))
-
-
-def _box(text: str) -> tuple[float, float, float, float]:
-    return _numbers(text, "box")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def number(text: str) -> float:  # argparse names it where the text is none
-        if not low <= (value := float(text)) <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not {low:g} to {high:g}")
-        return value
-
-    return number
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    try:
-        size = int(width), int(height or width)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not a size: 512 or 1280x720") from None
-    if not all(1 <= side <= 16384 for side in size):
-        raise argparse.ArgumentTypeError(f"{text} is not 1 to 16384 pixels a side")
-    return size
-
-
-def _join_negative(words: list[str]) -> list[str]:
-    """Write `--drag -5,0,1,1` as `--drag=-5,0,1,1`: argparse takes a word that begins with a minus for an option."""
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] in ("--drag", "--box") and word[:1] == "-" and word[1:2].isdigit():
-            joined[-1] += "=" + word
-        else:
-            joined.append(word)
-    return joined

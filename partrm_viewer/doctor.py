@@ -23,7 +23,15 @@ PACKAGES = [
     "pillow",
     "imageio-ffmpeg",
 ]
-OPTIONAL = ["torchvision", "diffusers", "transformers", "segment-anything", "gsplat", "diff-gaussian-rasterization"]
+OPTIONAL = [
+    "huggingface-hub",
+    "torchvision",
+    "diffusers",
+    "transformers",
+    "segment-anything",
+    "gsplat",
+    "diff-gaussian-rasterization",
+]
 
 Row = tuple[str, str]
 
@@ -82,20 +90,17 @@ def networks() -> Iterator[Row]:
 
 def weights() -> Iterator[Row]:
     """Find which weights are here, and whether they are whole."""
-    from model import weights as catalogue
+    from model import weights as files
+    from partrm_viewer.weights import summary
 
-    for name in catalogue.EMBEDDED:
-        path = catalogue.embedded(name)
+    for name in files.EMBEDDED:
+        path = files.embedded(name)
         try:
-            tensors = catalogue.load(path)
+            tensors = files.load(path)
             yield f"embedded {name}", f"whole: {len(tensors)} tensors, {path.stat().st_size / 1e6:.1f} MB"
         except WeightsError as error:
             yield f"embedded {name}", f"MISSING OR DAMAGED: {error.title}. {error.hint}"
-    for known in catalogue.CATALOGUE:
-        try:
-            yield known.name, f"at {catalogue.find(known.name)}"
-        except WeightsError:
-            yield known.name, f"not on this computer (optional; {known.what})"
+    yield "released", summary()
 
 
 def bf16() -> str:

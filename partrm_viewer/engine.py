@@ -45,6 +45,11 @@ class Engine:
             self._predictor = self._make()
         return self._predictor
 
+    def change(self, make: Callable[[], Predictor], progress: Progress) -> None:
+        """Take another predictor; where it cannot be made, the one before stays."""
+        progress(0.0, "Loading the model")
+        self._predictor, self._make = make(), make
+
     def motion_of(self, state: State, part: Part, drag: Drag) -> Motion:
         """Return the rigid preview of a pull; GUI thread, a few milliseconds of NumPy."""
         assert self._predictor is not None  # it found the part

@@ -15,7 +15,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from model.drag import Drag
-from model.errors import FormatError, ImageError, PartRMError
+from model.errors import FormatError, ImageError, PartRMError, WeightsError
 from model.stages.state import Motion
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
@@ -26,6 +26,7 @@ from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.help import HelpSheet
+from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.screen import timer
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box, BoxTool
@@ -41,15 +42,21 @@ log = logging.getLogger(__name__)
 
 
 class Window(QMainWindow):
-    """The one window. `make_predictor` is called on the worker thread when a predictor is first needed."""
+    """The one window. `make_predictor` is called on the worker thread when a predictor is first needed.
+
+    With `predictor_of` the user can go over to other networks by name; `network` is the one to begin with.
+    """
 
     def __init__(
         self,
         make_predictor: Callable[[], Predictor],
         renderer: str = "auto",
         settings_path: Path | None = None,
+        predictor_of: Callable[[str], Predictor] | None = None,
+        network: str = "embedded",
     ) -> None:
         super().__init__()
+        self._predictor_of, self._network = predictor_of, network
         self._settings_path = settings_path or settings_file.config_folder() / "settings.json"
         self.settings = settings_file.load(self._settings_path)
         self.session = Session()
@@ -72,6 +79,7 @@ class Window(QMainWindow):
         self._tell_frame_soon = timer(self, TELL_FRAME_MS, self._tell_frame)
         self.parts.viewport.drawn.connect(self._frame_drawn)
         self._help: HelpSheet | None = None
+        self._weights: WeightsPage | None = None
         self._comparing = False
         self._tool: PullTool | BoxTool = self.pull
         self.bars = Bars(self, lambda: self.settings.recent, self.open)
@@ -243,6 +251,30 @@ class Window(QMainWindow):
         self._help.show()
         self._help.raise_()
 
+    def weights(self) -> None:
+        """Show which weights there are, and fetch, import or verify them."""
+        if self._weights is None:
+            self._weights = WeightsPage(self, self.use_network if self._predictor_of is not None else None)
+        self._weights.set_network(self._network)
+        self._weights.refresh()
+        self._weights.show()
+        self._weights.raise_()
+
+    def use_network(self, name: str) -> None:
+        """Predict with other weights from now on; with those before, where they cannot be loaded."""
+        make = self._predictor_of
+        assert make is not None
+
+        def then(loaded: bool) -> None:
+            self._network = name if loaded else self._network
+            if loaded:
+                self.parts.messages.dismiss("object")
+                self.say(f"Predicting with {name}")
+            if self._weights is not None:
+                self._weights.set_network(self._network)
+
+        self.bench.use(lambda: make(name), then)
+
     # ---- what the pull tool needs
 
     def shown_snapshot(self) -> Snapshot | None:
@@ -289,6 +321,8 @@ class Window(QMainWindow):
         self.say("")
         if about == "object" and isinstance(error, ImageError) and self.session.document.image is not None:
             self.parts.messages.show_error(error, about, "Draw a box", self.use_box)
+        elif isinstance(error, WeightsError):
+            self.parts.messages.show_error(error, about, "Weights…", self.weights)
         else:
             self.parts.messages.show_error(error, about)
 
@@ -482,6 +516,8 @@ class Window(QMainWindow):
             log.warning("the settings were not kept: %s", error)
         self.hide()  # the worker may need a moment to stop
         self._application().styleHints().colorSchemeChanged.disconnect(self._dress)
+        if self._weights is not None:
+            self._weights.stop()
         self._mailbox.close()
         self.jobs.close()
         self._tell_frame_soon.stop()

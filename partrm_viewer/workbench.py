@@ -16,7 +16,7 @@ from model.gaussians import Gaussians
 from model.progress import Progress
 from model.stages.state import Motion, Part, Prediction, State
 from partrm_viewer.document import Snapshot, open_image, open_splats
-from partrm_viewer.engine import Engine
+from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.jobs import Job, Jobs
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box
@@ -74,6 +74,23 @@ class Workbench:
         """Load the model before it is asked for."""
         job = Job("Loading the model", self._engine.predictor, lambda _: None, lambda e: self._face.tell(e, "object"))
         self._jobs.submit(job)
+
+    def use(self, make: Callable[[], Predictor], then: Callable[[bool], None]) -> None:
+        """Predict with another network from now on, if it can be loaded; then is told whether it could."""
+
+        def done(_: None) -> None:
+            then(True)
+            if self._session.document.image is not None and self._session.document.shown is None:
+                self.build()
+
+        def failed(error: PartRMError) -> None:
+            then(False)
+            self._face.tell(error, "object")
+
+        def run(progress: Progress) -> None:
+            self._engine.change(make, progress)
+
+        self._jobs.submit(Job("Loading the model", run, done, failed, lambda: then(False)))
 
     # ---- files
 

@@ -23,7 +23,7 @@ from model.formats import files, transforms
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
 from model.stages.state import Motion, Prediction, State
-from partrm_viewer import cli, doctor, export
+from partrm_viewer import arguments, cli, doctor, export
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 48, 32
@@ -164,7 +164,7 @@ def test_drag_without_length_or_out_of_the_image_is_refused(
 
 
 def test_drag_may_begin_with_a_minus() -> None:
-    options = cli.parser().parse_args(cli._join_negative(["predict", "p", "--drag", "-5,1,2,3", "-o", "s.ply"]))
+    options = cli.parser().parse_args(arguments.join_negative(["predict", "p", "--drag", "-5,1,2,3", "-o", "s.ply"]))
     assert options.drag == [Drag((-5, 1), (2, 3))]
 
 

@@ -35,6 +35,8 @@ WITHOUT_QT = (
     "convert",
     "film",
     "doctor",
+    "weights",
+    "arguments",
     "pace",
     "workbench",
 )
@@ -45,7 +47,7 @@ PUBLISHED_AS = {
     "cv2": "opencv-python-headless",
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
-OPTIONAL = {"gsplat", "diff_gaussian_rasterization"}  # found by import, never required
+OPTIONAL = {"gsplat", "diff_gaussian_rasterization", "huggingface_hub"}  # found by import, never required
 UNSEEN = {"PyOpenGL"}  # vispy's, for gl="gl+"
 
 SOURCES = [ROOT / "main.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]
@@ -137,6 +139,7 @@ def test_main_is_short() -> None:
         ("model.stages.state", ("torch", "numba", "PySide6")),
         ("model.formats.files", ("torch", "numba", "PySide6")),
         ("renderer.base", ("torch", "numba", "PySide6", "vispy")),
+        ("model.weights", ("torch", "numpy", "PySide6")),
         ("partrm_viewer.cli", ("torch", "numba", "PySide6", "numpy")),
         ("partrm_viewer.export", ("torch", "numba", "PySide6")),
     ],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from model import weights
+from model.catalogue import CATALOGUE, Weights
 from model.errors import WeightsError
 
 
@@ -59,12 +60,40 @@ def test_published_weights_are_looked_for_in_the_users_folder(tmp_path: Path, mo
     monkeypatch.setattr(weights, "data_folder", lambda: tmp_path)
     with pytest.raises(WeightsError) as caught:
         weights.find("partdrag4d")
-    assert str(tmp_path) in caught.value.hint and "none stated" in caught.value.hint
+    for said in ("pretrained/partdrag4d.safetensors", "1.76 GB", "GasaiYU/PartRM", "none stated", "--weights embedded"):
+        assert said in caught.value.hint
+    assert "weights fetch partdrag4d" in caught.value.hint
     place = tmp_path / "weights" / "partdrag4d.safetensors"
     place.parent.mkdir()
-    place.touch()
+    save_file({"a": torch.zeros(1)}, place)
     assert weights.find("partdrag4d") == place
     assert weights.find(place) == place
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_every_entry_says_what_a_user_must_know(
+    entry: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "data_folder", lambda: tmp_path)
+    assert entry.what and entry.licence.plain and entry.landmarks and entry.files
+    assert weights.status(entry).state == "absent"
+    with pytest.raises(WeightsError) as caught:
+        weights.find(entry.name)
+    assert entry.origin in caught.value.hint and ("embedded" in caught.value.hint) == (entry.kind == "partrm")
+    assert all(file.sha256 is None or len(file.sha256) == 64 for file in entry.files)
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    now = weights.status(weights.known("partdrag4d"))
+    assert now.state == "damaged" and "Permission denied" in now.detail
+
+
+def test_no_two_entries_share_a_place() -> None:
+    assert len({entry.place for entry in CATALOGUE}) == len({entry.name for entry in CATALOGUE}) == len(CATALOGUE)
 
 
 def test_unknown_names_are_told_the_known_ones() -> None:
