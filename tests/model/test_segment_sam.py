@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -138,10 +139,9 @@ def test_nothing_outlined_is_explained(segmenter: SamSegmenter) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (300, 7), (64, 64)])
 def test_pictures_of_any_shape(segmenter: SamSegmenter, size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 90, np.uint8)
-    try:
+    with contextlib.suppress(DragError):  # random weights may outline nothing
         assert segmenter.outlines(image, [Click((0.5, 0.5))])[0].mask.shape == size
-    except DragError:
-        pass
+    assert segmenter.knows(image)
 
 
 def tensors() -> dict[str, torch.Tensor]:
