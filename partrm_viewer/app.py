@@ -39,7 +39,7 @@ def run(path: Path | None, weights: str = "embedded", device: str = "auto", rend
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends the program
 
     def make_predictor() -> Predictor:
-        return pipeline(weights, device)
+        return pipeline(weights, device, sam=True)
 
     window = Window(make_predictor, renderer)
     window.show()

@@ -37,6 +37,7 @@ WITHOUT_QT = (
     "doctor",
     "pace",
     "workbench",
+    "outlining",
 )
 
 PUBLISHED_AS = {

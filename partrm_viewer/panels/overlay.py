@@ -1,4 +1,4 @@
-"""Overlay: a pull's arrow, a box, a split line, a badge and a note over a picture; it never takes the mouse."""
+"""Overlay: arrow, box, brush, split line, badge and note over a picture; it never takes the mouse."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Overlay(QWidget):
         self._badge = ""
         self._note = ""
         self._box: QRectF | None = None
+        self._brush: tuple[QPointF, float] | None = None
         self._split: float | None = None
         self._faint = False
 
@@ -56,6 +57,11 @@ class Overlay(QWidget):
         self._box = box
         self.update()
 
+    def set_brush(self, at: QPointF | None, radius: float = 0.0) -> None:
+        """Show a brush as a circle, widget pixels."""
+        self._brush = None if at is None else (at, radius)
+        self.update()
+
     def set_split(self, x: float | None) -> None:
         """Show the line between before and after at x, widget pixels."""
         if x != self._split:
@@ -76,6 +82,11 @@ class Overlay(QWidget):
             painter.drawRect(self._box)
             painter.setPen(QPen(PULL, 1.5, Qt.PenStyle.DashLine))
             painter.drawRect(self._box)
+        if self._brush is not None:
+            for colour, width in ((QColor(255, 255, 255, 235), 3.0), (PULL, 1.4)):
+                painter.setPen(QPen(colour, width))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawEllipse(self._brush[0], self._brush[1], self._brush[1])
         right = 0.0 if self._split is None else self._split
         for text, x0, x1 in (("Before" if right else "", 0.0, right), (self._badge, right, float(self.width()))):
             if text and _pill_width(painter, text) + 24 < x1 - x0:
