@@ -83,7 +83,7 @@ class Outlining:
         """Add what a brush covered to the selected part, or take it away; where none is selected, begin one."""
 
         def change(predictor: Predictor, state: State, part: Part | None, progress: Progress) -> Part:
-            return predictor.painted(state, part, stroke.area, stroke.adds)
+            return predictor.painted(state, part, stroke.area, stroke.adds, progress)
 
         self._change("paint" if stroke.adds else "erase", change, stroke)
 
@@ -92,7 +92,7 @@ class Outlining:
 
         def change(predictor: Predictor, state: State, part: Part | None, progress: Progress) -> Part:
             assert part is not None
-            return predictor.another(state, part)
+            return predictor.another(state, part, progress)
 
         self._change("other outline", change)
 

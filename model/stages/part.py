@@ -241,6 +241,6 @@ def thickness(p: np.ndarray, backs: np.ndarray, low: np.ndarray, high: np.ndarra
     inside = (np.abs(p - middle)[:, :2] < 0.9 * half[:2]).all(1)
     behind = high[2] - p[inside & backs, 2]
     behind = behind[(behind > 0.002) & (behind < THICKEST)]
-    if len(behind) < 0.1 * inside.sum():
+    if len(behind) <= 0.1 * inside.sum():
         return None
     return float(np.percentile(behind, 95))

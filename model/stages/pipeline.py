@@ -106,12 +106,16 @@ class Pipeline:
         """Add the place under one more click to a part, or take it away; raises DragError where nothing is left."""
         return self.finder.clicked(state, part, click, radius_px, progress)
 
-    def painted(self, state: State, part: Part | None, area: np.ndarray, adds: bool) -> Part:
+    def painted(
+        self, state: State, part: Part | None, area: np.ndarray, adds: bool, progress: Progress = silent
+    ) -> Part:
         """Add an area (H, W) bool to a part, or take it away; raises DragError where nothing is left."""
+        progress(0.0, "Outlining the part")
         return self.finder.painted(state, part, area, adds)
 
-    def another(self, state: State, part: Part) -> Part:
+    def another(self, state: State, part: Part, progress: Progress = silent) -> Part:
         """Take the next of a part's outlines; raises DragError where there is one only."""
+        progress(0.0, "Outlining the part")
         return self.finder.another(state, part)
 
     def grabbed(self, state: State, part: Part, at_px: tuple[float, float]) -> Part:

@@ -129,8 +129,10 @@ class FakePipeline:
         disc = np.hypot(x + 0.5 - click.at_px[0], y + 0.5 - click.at_px[1]) < 20
         return self.painted(state, part, disc, click.adds)
 
-    def painted(self, state: State, part: Part | None, area: np.ndarray, adds: bool) -> Part:
-        self.hold(silent)
+    def painted(
+        self, state: State, part: Part | None, area: np.ndarray, adds: bool, progress: Progress = silent
+    ) -> Part:
+        self.hold(progress)
         mask = np.zeros_like(state.mask) if part is None else part.mask
         mask = mask | (area & state.mask) if adds else mask & ~area
         if not mask.any():
@@ -138,7 +140,7 @@ class FakePipeline:
         at_px = part.click_px if part is not None else ON_PART
         return replace(self.outlined(state, mask, at_px), outlines=part.outlines if part else (), by_hand=True)
 
-    def another(self, state: State, part: Part) -> Part:
+    def another(self, state: State, part: Part, progress: Progress = silent) -> Part:
         masks = [outline.mask for outline in part.outlines]
         at = next((k for k, mask in enumerate(masks) if mask is part.mask), -1)
         mask = masks[(at + 1) % len(masks)]
