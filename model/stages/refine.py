@@ -136,7 +136,7 @@ class PartFinder(EmbeddedPredictor):
             click = tuple(there[np.argmin(((there - click) ** 2).sum(1))].tolist())
         parts = self._parts(state)
         window = window_of(state.camera, state.crop)
-        cover = cut(state.image, outline.mask, window, EDGES)[1]
+        cover = _cover(state.image, outline.mask, window)
         small = (cv2.resize(cover, (SIZE, SIZE), interpolation=cv2.INTER_AREA) > 0.5) & parts.there
         if not small.any():  # a part too small to be seen in the crop
             col, row = np.clip((np.array(click) - window[:2]) * SIZE / window[2], 0, SIZE - 1).astype(int)
@@ -157,6 +157,14 @@ class PartFinder(EmbeddedPredictor):
 def _chosen(part: Part) -> Outline | None:
     """Return the outline that a part's mask is, or None where it was painted."""
     return next((o for o in part.outlines if o.mask is part.mask), None)
+
+
+def _cover(image: np.ndarray, mask: np.ndarray, window: tuple[float, float, float]) -> np.ndarray:
+    """Say how much of each pixel of the crop a mask (H, W) bool covers, (EDGES, EDGES); large photos are thinned."""
+    left, top, side = window
+    k = (max(1, int(side / EDGES / 2)) - 1) | 1  # odd: the middle one of every k pixels
+    thin = np.s_[k // 2 :: k, k // 2 :: k]
+    return cut(image[thin], mask[thin], (left / k, top / k, side / k), EDGES)[1]
 
 
 def _disc(shape: tuple[int, ...], at_px: tuple[float, float], radius_px: float) -> np.ndarray:

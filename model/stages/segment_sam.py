@@ -90,7 +90,7 @@ class SamSegmenter:
             sure = scores[0].clamp(0, 1).tolist()
         three = sorted(range(1, len(masks)), key=lambda i: masks[i].sum())
         order = three if len(clicks) == 1 else [0, *three]
-        found = tuple(Outline(masks[i], sure[i], small[i]) for i in order if masks[i].any())
+        found = tuple(Outline(masks[i], sure[i], small[i].copy()) for i in order if masks[i].any())
         if not found:
             raise DragError("Nothing is outlined there", "Press nearer to the part's middle, or paint the part.")
         return found

@@ -212,7 +212,7 @@ class Driver:
         """Open a file and wait for its splats."""
         before = self.window.session.document.key
         self.window.open(path)
-        self.qtbot.waitUntil(lambda: self.document.key != before and self.document.shown is not None)
+        self.wait(lambda: self.document.key != before and self.document.shown is not None)
 
     @property
     def document(self) -> Document:
@@ -246,7 +246,7 @@ class Driver:
         self.wait(lambda: len(self.document.snapshots) == count + 1 and not self.window.bench.predicting)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=10_000)
+        self.qtbot.waitUntil(condition, timeout=60_000)
 
 
 MakeWindow = Callable[..., Window]

@@ -11,6 +11,12 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from model.errors import WeightsError
+from model.stages.pipeline import Pipeline
+from tests.app.conftest import Driver
+from tests.model.tiny_sam import save_tiny_sam
 
 pytestmark = pytest.mark.app
 ON_PART, PULLED, OTHER = (120.0, 130.0), (85.0, 165.0), (200.0, 130.0)
@@ -299,3 +305,53 @@ def test_closing_while_the_part_is_outlined(hand: Hand, fake: Any) -> None:
     hand.stroke(OTHER, wait=False)
     hand.window.close()
     assert not hand.window.isVisible()
+
+
+@pytest.mark.parametrize("network", ["embedded", "sam"])
+def test_a_part_of_the_real_networks_is_refined_and_predicted(
+    make_window: Any, qtbot: QtBot, photo: Path, tmp_path: Path, network: str
+) -> None:
+    sam = save_tiny_sam(tmp_path / "tiny.pth") if network == "sam" else None
+    driver = Driver(make_window(make_predictor=lambda: Pipeline(device="cpu", sam=sam)), qtbot)
+    driver.open(photo)
+    hand = Hand(driver)
+    hand.select()
+    first, count = hand.mask, len(hand.part.outlines)
+    assert count == (0 if sam is None else 3)  # without SAM they are made when they are asked for
+    hand.changed(hand.window.bars.actions["other_outline"].trigger)
+    assert hand.mask is not first and f"of {len(hand.part.outlines)}" in hand.window.parts.status.whole()
+    hand.window.undo()
+    hand.changed(lambda: hand.click(OTHER, CTRL))
+    added = hand.mask
+    assert hand.has(OTHER) or sam is not None  # what a SAM with random weights makes of a prompt, nobody knows
+    assert len(hand.part.clicks) == (0 if sam is None else 2)
+    hand.changed(lambda: hand.click(ON_PART, ALT))
+    assert not np.array_equal(hand.mask, added)
+    hand.window.use_brush()
+    hand.stroke((180.0, 120.0), (190.0, 140.0))
+    assert hand.has((185.0, 130.0)) and hand.tinted((185.0, 130.0))
+    painted = hand.mask
+    for _ in range(3):
+        hand.window.undo()
+    assert hand.mask is first and hand.window.parts.viewport.part is hand.part.splats
+    for _ in range(3):
+        hand.window.redo()
+    hand.window.use_pull()
+    driver.press((185.0, 130.0))
+    driver.move((150.0, 165.0))
+    driver.release((150.0, 165.0))
+    driver.wait(lambda: len(driver.document.snapshots) == 2)
+    hand.window.undo()
+    assert hand.mask is painted
+
+
+def test_what_cannot_be_done_ahead_is_told_and_parts_are_found_all_the_same(hand: Hand, fake: Any) -> None:
+    def refuse(*_: object) -> None:
+        fake.prepare = right
+        raise WeightsError("sam.pth is damaged", "Download it again.")
+
+    right, fake.prepare = fake.prepare, refuse
+    hand.driver.pull_and_wait()  # another state, which is prepared
+    hand.driver.wait(lambda: hand.window.parts.messages.title == "sam.pth is damaged")
+    hand.select()
+    assert hand.mask.any()

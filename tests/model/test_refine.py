@@ -13,13 +13,14 @@ from model.drag import Drag
 from model.errors import Cancelled, DragError, WeightsError
 from model.network.embedded import Completion, PartNet
 from model.network.sam import load_sam
+from model.progress import silent
 from model.stages.frame import input_camera, photo_camera
 from model.stages.pipeline import Pipeline, find_sam, load_network
-from model.stages.predict import surface_picture
+from model.stages.predict import by_part, surface_picture
 from model.stages.reconstruct import view_discs
 from model.stages.refine import PartFinder
 from model.stages.segment_sam import SamSegmenter
-from model.stages.state import Click, Outline, Part, State, View
+from model.stages.state import Click, Part, State, View
 from tests.model.tiny_sam import save_tiny_sam
 
 WINDOW = (20.0, -10.0, 100.0)  # the crop in the photo
@@ -224,23 +225,19 @@ def test_preparing_is_stopped_within_a_block_and_goes_on(path: Path, state: Stat
 def test_the_refined_mask_is_what_predict_uses(state: State) -> None:
     network = finder()
     part = network.painted(state, None, area(70, 95), True)
-    prediction = network.predict(state, [Drag(part.click_px, (part.click_px[0] + 15, part.click_px[1]))], part)
-    assert prediction.part is part and prediction.motion is not None
+    drag = Drag((90.5, 60.5), (99.5, 60.5))  # on the part, beside its click
+    assert by_part(state, [drag], part, network, {}, silent) == [(part, [drag])]
+
+
+def test_pipeline_predicts_with_the_part_that_sam_outlines(path: Path, state: State) -> None:
+    pipeline, told = Pipeline(device="cpu", sam=path), list[str]()
+    prediction = pipeline.predict(state, [Drag(AT, (90.5, 40.5))], progress=lambda f, what: told.append(what))
+    assert told.count("Reading the picture") == 4
+    part = pipeline.part(state, AT)
+    assert prediction.part is not None and np.array_equal(prediction.part.mask, part.mask) and len(part.outlines) > 1
     moved = prediction.state.gaussians.positions[: len(part.splats)] != state.gaussians.positions
     assert np.array_equal(moved.any(1), part.splats)
-
-
-def test_pipeline_finds_parts_by_sam_where_it_is_given(path: Path, state: State) -> None:
-    pipeline = Pipeline(device="cpu", sam=path)
-    part = pipeline.part(state, AT)
-    assert len(part.outlines) > 1
-    assert isinstance(pipeline.painted(state, part, area(45, 50), True).outlines[0], Outline)
-    told: list[str] = []
-    other = Pipeline(device="cpu", sam=path).predict(
-        state, [Drag(AT, (90.5, 40.5))], progress=lambda f, what: told.append(what)
-    )
-    assert other.part is not None and np.array_equal(other.part.mask, part.mask)
-    assert told.count("Reading the picture") == 4
+    assert pipeline.painted(state, part, area(45, 50), True).outlines is part.outlines
 
 
 def test_absent_sam_is_no_sam() -> None:
