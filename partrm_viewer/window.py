@@ -70,7 +70,8 @@ class Window(QMainWindow):
         )
         self.pull = PullTool(self)
         self.box = BoxTool(self.parts.photo.set_box, self._box_drawn)
-        self.brush = BrushTool(self)
+        photo, outlining = self.parts.photo, self.bench.outlining
+        self.brush = BrushTool(self._paintable, lambda: photo.brush_px, self._show_stroke, outlining.paint)
         self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
         self._tell_frame_soon = timer(self, TELL_FRAME_MS, self._tell_frame)
@@ -295,31 +296,6 @@ class Window(QMainWindow):
             self.say("Outlining the part…")
             self.bench.outlining.click(at_px, adds, self.parts.photo.brush_px)
 
-    # ---- what the brush needs
-
-    def paintable(self) -> np.ndarray | None:
-        """Return the object's mask in the shown state, or None where nothing can be painted now."""
-        shown = self.session.document.shown
-        if self.busy_predicting():
-            self.say("The last pull is still being predicted; try again in a moment")
-            return None
-        return shown.state.mask if shown is not None and shown.state is not None else None
-
-    def brush_px(self) -> float:
-        """Return the brush's radius, image pixels."""
-        return self.parts.photo.brush_px
-
-    def show_stroke(self, stroke: Stroke | None) -> None:
-        """Show the part as it would be after a stroke; it may go on."""
-        outline = self.bench.outlining.mask()
-        if stroke is not None:
-            outline = stroke.on(np.zeros_like(stroke.area) if outline is None else outline)
-        self.parts.photo.set_part(outline)
-
-    def paint(self, stroke: Stroke) -> None:
-        """Change the part by a stroke."""
-        self.bench.outlining.paint(stroke)
-
     # ---- what the workbench tells
 
     def say(self, text: str) -> None:
@@ -344,7 +320,7 @@ class Window(QMainWindow):
 
     def part_changed(self, part: Part | None) -> None:
         """Show the part as it is now, with what is on its way to it."""
-        self.show_stroke(self.brush.stroke)
+        self._show_stroke(self.brush.stroke)
         if part is None:
             return
         self.parts.messages.dismiss("part")
@@ -386,7 +362,8 @@ class Window(QMainWindow):
             self._show_before(new)
         if old.part is not new.part or old.shown is not shown:
             part = new.part
-            self.show_stroke(self.brush.stroke)
+            self._show_stroke(self.brush.stroke)
+            parts.photo.set_clicks(part.clicks if part is not None else ())
             parts.viewport.set_part(part.splats if part is not None else None, part.mask if part is not None else None)
         if old.key != new.key and self._tool is not self.pull:
             self.use_pull()
@@ -460,6 +437,20 @@ class Window(QMainWindow):
         self.parts.messages.dismiss("object")
         self.use_pull()
         self.bench.build(box)
+
+    def _paintable(self) -> np.ndarray | None:
+        shown = self.session.document.shown
+        if self.busy_predicting():
+            self.say("The last pull is still being predicted; try again in a moment")
+            return None
+        return shown.state.mask if shown is not None and shown.state is not None else None
+
+    def _show_stroke(self, stroke: Stroke | None) -> None:
+        """Show the part with what is on its way to it, and with a stroke that may still go on."""
+        outline = self.bench.outlining.mask()
+        if stroke is not None:
+            outline = stroke.on(np.zeros_like(stroke.area) if outline is None else outline)
+        self.parts.photo.set_part(outline)
 
     def _step(self, by: int) -> None:
         document = self.session.document

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from model.errors import WeightsError
+from model.network.apart import load_triton
 
 MAX_BYTES = 4 << 30  # the largest published one has 2.6 GB
 LARGEST_SIDE = 1024  # px of the published ones' input
@@ -187,6 +188,7 @@ def _misfit(path: Path, why: str = "") -> WeightsError:
 
 
 def _segment_anything(module: str) -> Any:
+    load_triton()
     try:
         return import_module(f"segment_anything.{module}")
     except ImportError as absent:

@@ -21,6 +21,7 @@ from model.stages.state import Click, Outline, Part, State
 
 STRICTER, LAXER = 2.0, -2.0  # logits: the embedded network's other outlines
 ALIKE = 0.95  # IoU above which two outlines are one
+NOTHING_LEFT = DragError("Nothing would be left of the part", "Paint what belongs to it before you erase the rest.")
 
 
 class PartFinder(EmbeddedPredictor):
@@ -73,7 +74,7 @@ class PartFinder(EmbeddedPredictor):
         """
         disc = _disc(state.mask.shape, click.at_px, radius_px) & state.mask
         sam = self._segmenter()
-        if sam is None or not part.clicks:
+        if sam is None or not (part.clicks or click.adds):  # SAM must be told of something that belongs to it
             return self.painted(state, part, disc, click.adds)
         clicks = (*part.clicks, click)
         chosen = _chosen(part)
@@ -81,9 +82,13 @@ class PartFinder(EmbeddedPredictor):
         if chosen is not None:
             changed = self._outlined(state, outlines[0], part.click_px)
         else:
-            before = sam.outlines(state.image, part.clicks, state.mask)[0].mask
-            gone = before & ~outlines[0].mask
-            mask = part.mask | outlines[0].mask | disc if click.adds else part.mask & ~gone & ~disc
+            if click.adds:
+                mask = part.mask | outlines[0].mask | disc
+            else:
+                before = sam.outlines(state.image, part.clicks, state.mask)[0].mask
+                mask = part.mask & ~(before & ~outlines[0].mask) & ~disc
+                if not mask.any():
+                    raise NOTHING_LEFT
             changed = self._outlined(state, Outline(mask, part.score), part.click_px)
         return replace(changed, clicks=clicks, outlines=outlines, by_hand=True)
 
@@ -97,7 +102,7 @@ class PartFinder(EmbeddedPredictor):
         if not mask.any():
             if adds:
                 raise DragError("There is no object under the brush", "Paint on the object.")
-            raise DragError("Nothing would be left of the part", "Paint what belongs to it before you erase the rest.")
+            raise NOTHING_LEFT
         click = part.click_px if part is not None else _middle(area & state.mask)
         changed = self._outlined(state, Outline(mask, 1.0), click)
         if part is not None:

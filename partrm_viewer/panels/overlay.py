@@ -12,17 +12,22 @@ from PySide6.QtWidgets import QWidget
 from partrm_viewer.theme import PULL
 
 Segment = tuple[tuple[float, float], tuple[float, float]]  # widget pixels
+Mark = tuple[tuple[float, float], bool]  # widget pixels, and whether it adds
 HEAD_PX = 13.0
+MARK_PX = 7.0
 
 
 class Overlay(QWidget):
-    """Ask for arrow and box at paint time, so that they follow every zoom and turn."""
+    """Ask for arrow and marks at paint time, so that they follow every zoom and turn."""
 
-    def __init__(self, parent: QWidget, arrow: Callable[[], Segment | None]) -> None:
+    def __init__(
+        self, parent: QWidget, arrow: Callable[[], Segment | None], marks: Callable[[], list[Mark]] = list
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self._arrow = arrow
+        self._marks = marks
         self._badge = ""
         self._note = ""
         self._box: QRectF | None = None
@@ -73,6 +78,8 @@ class Overlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._split is not None:
             _paint_split(painter, self._split, self.height())
+        for at, adds in self._marks():
+            _paint_mark(painter, QPointF(*at), adds)
         if (arrow := self._arrow()) is not None:
             painter.setOpacity(0.5 if self._faint else 1.0)
             _paint_arrow(painter, QPointF(*arrow[0]), QPointF(*arrow[1]))
@@ -109,6 +116,15 @@ def _paint_split(painter: QPainter, x: float, height: int) -> None:
     for side in (-1, 1):  # two small heads: it can be moved either way
         tip, back = middle + QPointF(side * 7.0, 0), side * 3.0
         painter.drawPolygon(QPolygonF([tip, middle + QPointF(back, -3.0), middle + QPointF(back, 3.0)]))
+
+
+def _paint_mark(painter: QPainter, at: QPointF, adds: bool) -> None:
+    painter.setPen(QPen(Qt.GlobalColor.white, 1.6))
+    painter.setBrush(PULL if adds else QColor(20, 23, 29, 225))
+    painter.drawEllipse(at, MARK_PX, MARK_PX)
+    painter.drawLine(at - QPointF(3.0, 0), at + QPointF(3.0, 0))
+    if adds:
+        painter.drawLine(at - QPointF(0, 3.0), at + QPointF(0, 3.0))
 
 
 def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,7 +12,8 @@ from PySide6.QtGui import QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from model.drag import Drag
-from partrm_viewer.panels.overlay import Overlay, Segment
+from model.stages.state import Click
+from partrm_viewer.panels.overlay import Mark, Overlay, Segment
 from partrm_viewer.theme import PULL
 from partrm_viewer.tools.base import Hand, Point, Tool
 from partrm_viewer.tools.box import Box
@@ -38,13 +40,14 @@ class PhotoPanel(pg.GraphicsView):
         self._view.addItem(self._tint)
         self._shape: tuple[int, int] | None = None
         self._drag: Drag | None = None
+        self._clicks: tuple[Click, ...] = ()
         self._tool: Tool | None = None
         self._brush_px = BRUSH_PX[1]
         self._pressed_at: QPointF | None = None
         self._button = Qt.MouseButton.NoButton
         self._far = False
         self._panned_from: QPointF | None = None
-        self.overlay = Overlay(self, self._arrow)
+        self.overlay = Overlay(self, self._arrow, self._marks)
         self._view.sigRangeChanged.connect(self.overlay.update)
 
     def set_tool(self, tool: Tool) -> None:
@@ -79,6 +82,11 @@ class PhotoPanel(pg.GraphicsView):
         border = mask & ~_eroded(mask, max(1, round(max(mask.shape) / 500)))
         tint[border] = (PULL.red(), PULL.green(), PULL.blue(), 255)
         _put(self._tint, tint, whole)
+
+    def set_clicks(self, clicks: Sequence[Click]) -> None:
+        """Mark the places that the part was asked with, as soon as there are more than the press that found it."""
+        self._clicks = tuple(clicks) if len(clicks) > 1 else ()
+        self.overlay.update()
 
     def tint(self) -> np.ndarray | None:
         """Return the tint on screen, RGBA."""
@@ -182,6 +190,9 @@ class PhotoPanel(pg.GraphicsView):
     @property
     def _brushing(self) -> bool:
         return self._tool is not None and self._tool.name == "brush"
+
+    def _marks(self) -> list[Mark]:
+        return [(self.widget_from_image(click.at_px), click.adds) for click in self._clicks]
 
     def _arrow(self) -> Segment | None:
         if self._drag is None:

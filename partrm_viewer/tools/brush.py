@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -22,33 +22,30 @@ class Stroke:
         return mask | self.area if self.adds else mask & ~self.area
 
 
-class Host(Protocol):
-    """What the tool needs from the window."""
-
-    def paintable(self) -> np.ndarray | None: ...  # (H, W) bool, the object; None where nothing can be painted now
-
-    def brush_px(self) -> float: ...  # the brush's radius, image pixels
-
-    def show_stroke(self, stroke: Stroke | None) -> None: ...
-
-    def paint(self, stroke: Stroke) -> None: ...
-
-
 class BrushTool:
     """Collect a stroke while the button is down; hand it over when it goes up."""
 
     name = "brush"
     hint = "Paint the part · Shift or right button erases · wheel: size"
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(
+        self,
+        paintable: Callable[[], np.ndarray | None],  # (H, W) bool, the object; None where nothing can be painted now
+        radius_px: Callable[[], float],  # image pixels
+        show: Callable[[Stroke | None], None],
+        finish: Callable[[Stroke], None],
+    ) -> None:
+        self._paintable = paintable
+        self._radius_px = radius_px
+        self._show = show
+        self._finish = finish
         self._object: np.ndarray | None = None
         self._last: Point = (0.0, 0.0)
         self.stroke: Stroke | None = None
 
     def press(self, at_px: Point, hand: Hand = Hand.PLAIN) -> None:
         """Begin a stroke."""
-        self._object = self._host.paintable()
+        self._object = self._paintable()
         if self._object is None:
             return
         self.stroke = Stroke(np.zeros_like(self._object), adds=hand is not Hand.TAKE)
@@ -64,19 +61,19 @@ class BrushTool:
         """Paint or erase what it covers."""
         stroke, self.stroke = self.stroke, None
         if stroke is not None:
-            self._host.paint(stroke)
+            self._finish(stroke)
 
     def cancel(self) -> None:
         """Forget the stroke."""
         if self.stroke is not None:
             self.stroke = None
-            self._host.show_stroke(None)
+            self._show(None)
 
     def _to(self, at_px: Point) -> None:
         assert self.stroke is not None and self._object is not None
-        draw_line(self.stroke.area, self._object, self._last, at_px, self._host.brush_px())
+        draw_line(self.stroke.area, self._object, self._last, at_px, self._radius_px())
         self._last = at_px
-        self._host.show_stroke(self.stroke)
+        self._show(self.stroke)
 
 
 def draw_line(area: np.ndarray, within: np.ndarray, a: Point, b: Point, radius_px: float) -> None:

@@ -325,6 +325,11 @@ def test_a_part_of_the_real_networks_is_refined_and_predicted(
     added = hand.mask
     assert hand.has(OTHER) or sam is not None  # what a SAM with random weights makes of a prompt, nobody knows
     assert len(hand.part.clicks) == (0 if sam is None else 2)
+    before = hand.photo.grab().toImage().pixelColor(driver.at(OTHER) + QPoint(0, 5))
+    hand.photo.set_clicks(())
+    after = hand.photo.grab().toImage().pixelColor(driver.at(OTHER) + QPoint(0, 5))
+    assert (before != after) == (sam is not None)  # the prompts are marked
+    hand.photo.set_clicks(hand.part.clicks)
     hand.changed(lambda: hand.click(ON_PART, ALT))
     assert not np.array_equal(hand.mask, added)
     hand.window.use_brush()

@@ -165,6 +165,17 @@ def test_what_was_painted_survives_a_prompt(path: Path, state: State) -> None:
     assert not (less.mask & ~part.mask).any() and not less.mask[30, 47]
 
 
+def test_a_painted_part_is_grown_by_a_first_prompt_and_shrunk_by_a_disc(path: Path, state: State) -> None:
+    network = finder(path)
+    part = network.painted(state, None, area(45, 60), True)
+    more = network.clicked(state, part, Click(AT), 2.0)
+    assert len(more.clicks) == 1 and more.mask[40, 80] and not (part.mask & ~more.mask).any()
+    less = network.clicked(state, part, Click((50.5, 30.5), adds=False), 2.0)
+    assert not less.clicks and 8 < (part.mask & ~less.mask).sum() < 25
+    with pytest.raises(DragError, match="left of the part"):
+        network.clicked(state, more, Click(AT, adds=False), 200.0)
+
+
 def test_outlines_come_round(found: tuple[PartFinder, Part], state: State) -> None:
     network, part = found
     seen, changed = [part.mask], part
