@@ -29,6 +29,7 @@ class Held:
 class Change:
     """A change of the selected part that has not come back from the worker."""
 
+    snapshot_key: int
     held: Held
     stroke: Stroke | None  # what it will do to the mask, where that is known
     job: Job | None = None
@@ -107,19 +108,25 @@ class Outlining:
         """Return the selected part's mask with the strokes that are on their way, (H, W) bool."""
         document = self._session.document
         mask = document.part.mask if document.part is not None else None
-        for change in self._changes:
+        for change in self._mine():
             if change.stroke is not None:
                 mask = change.stroke.on(np.zeros_like(change.stroke.area) if mask is None else mask)
         return mask
 
     def held(self) -> Held:
         """Return the selected part as it will be when all that was asked for is done."""
-        return self._changes[-1].held if self._changes else Held(self._session.document.part)
+        mine = self._mine()
+        return mine[-1].held if mine else Held(self._session.document.part)
+
+    def _mine(self) -> list[Change]:
+        """Return the changes that are of the shown state; the results of others are dropped."""
+        shown = self._session.document.shown
+        return [change for change in self._changes if shown is not None and change.snapshot_key == shown.key]
 
     def _change(self, what: str, run_change: Changing, stroke: Stroke | None = None) -> None:
         source = self._session.document.shown
         assert source is not None and source.state is not None
-        state, change = source.state, Change(self.held(), stroke)
+        state, change = source.state, Change(source.key, self.held(), stroke)
 
         def run(progress: Progress) -> Part:
             predictor = self._engine.predictor(progress)

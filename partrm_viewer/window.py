@@ -352,6 +352,7 @@ class Window(QMainWindow):
         if old.shown is not shown or old.key != new.key or old.empty != new.empty:
             if self.pull.gesture is not None and (shown is None or shown.key != self.pull.gesture.source.key):
                 self.pull.gesture = None
+            self.brush.stroke = None
             parts.photo_pane.setVisible(new.image is not None)
             parts.photo.set_image(shown.state.image if shown is not None and shown.state is not None else new.image)
             if old.shown is None or shown is None or old.shown.gaussians is not shown.gaussians:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
@@ -296,6 +297,26 @@ def test_what_a_click_needs_is_done_ahead_for_every_state(hand: Hand, fake: Any)
     hand.driver.wait(lambda: fake.prepared[-1] is hand.driver.document.shown.state)
     hand.window.undo()
     hand.driver.wait(lambda: fake.prepared[-1] is fake.prepared[0])
+
+
+def test_another_photo_while_strokes_are_on_their_way(hand: Hand, fake: Any, tmp_path: Path) -> None:
+    hand.select()
+    hand.window.use_brush()
+    fake.wait.clear()
+    hand.stroke(OTHER, wait=False)
+    other = tmp_path / "other.png"
+    Image.new("RGBA", (90, 70), (200, 100, 50, 255)).save(other)
+    hand.window.open(other)
+    fake.wait.set()
+    hand.driver.wait(lambda: hand.driver.document.name == "other.png" and hand.driver.document.shown is not None)
+    hand.driver.wait(lambda: not hand.window.bench.outlining.busy)
+    assert hand.part is None and hand.photo.tint() is None
+    hand.window.use_brush()
+    hand.stroke((45.0, 35.0))
+    assert hand.mask.shape == (70, 90) and hand.has((45.0, 35.0))
+    hand.window.session.undo()
+    hand.window.session.undo()
+    assert hand.driver.document.name == "box.png" and hand.has(OTHER)
 
 
 def test_closing_while_the_part_is_outlined(hand: Hand, fake: Any) -> None:
