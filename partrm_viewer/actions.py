@@ -16,6 +16,10 @@ def _has_state(session: Session) -> bool:
     return session.document.shown is not None
 
 
+def _has_part(session: Session) -> bool:
+    return session.document.part is not None
+
+
 def _has_image(session: Session) -> bool:
     return session.document.image is not None
 
@@ -116,6 +120,26 @@ ACTIONS = (
         True,
         "Box",
     ),
+    Action(
+        "use_brush",
+        "Part &brush",
+        "Tools",
+        "Paint the part; the right button erases",
+        ("P",),
+        "brush",
+        _has_image,
+        True,
+        "Brush",
+    ),
+    Action(
+        "other_outline",
+        "Other &outline",
+        "Tools",
+        "Take the next of the outlines that the part may have",
+        ("M",),
+        "",
+        _has_part,
+    ),
     Action("cancel", "&Cancel", "Tools", "Stop what is running; close the message", ("Esc",)),
     Action(
         "input_view",
@@ -161,7 +185,7 @@ ACTIONS = (
 TOOL_BAR = (
     ("open_image", "open_splat", "save_splat", "screenshot", "film"),
     ("undo", "redo"),
-    ("use_pull", "use_box"),
+    ("use_pull", "use_box", "use_brush"),
     ("input_view", "focus_part", "compare", "ground", "background"),
     ("help",),
 )
@@ -169,7 +193,12 @@ TOOL_BAR = (
 MOUSE = (
     ("On the photo", "Press on a part", "Select it"),
     ("On the photo", "Press and pull", "Preview the motion; let go to predict"),
+    ("On the photo", "Ctrl + click", "Add what is there to the part"),
+    ("On the photo", "Alt · Shift · right click", "Take what is there away from the part"),
     ("On the photo", "Wheel · middle button", "Zoom · move the picture"),
+    ("With the brush", "Left button", "Paint the part"),
+    ("With the brush", "Shift + left · right button", "Erase"),
+    ("With the brush", "Wheel · Ctrl + wheel", "Size of the brush · zoom"),
     ("In 3D", "Left button", "Turn; in the input view, pull the selected part"),
     ("In 3D", "Middle button · Shift + left", "Move sideways"),
     ("In 3D", "Wheel", "Nearer, farther"),

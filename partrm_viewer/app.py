@@ -39,7 +39,7 @@ def run(path: Path | None, weights: str = "embedded", device: str = "auto", rend
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends the program
 
     def predictor_of(name: str) -> Predictor:
-        return pipeline(name, device)
+        return pipeline(name, device, sam=True)
 
     window = Window(lambda: predictor_of(weights), renderer, predictor_of=predictor_of, network=weights)
     window.show()

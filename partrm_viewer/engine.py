@@ -9,7 +9,7 @@ import numpy as np
 
 from model.drag import Drag
 from model.progress import Progress, silent
-from model.stages.state import Motion, Part, Prediction, State
+from model.stages.state import Click, Motion, Part, Prediction, State
 from partrm_viewer.tools.box import Box
 
 if TYPE_CHECKING:
@@ -22,7 +22,21 @@ class Predictor(Protocol):
 
     def open(self, image: np.ndarray, *, box: Box | None = None, progress: Progress = silent) -> State: ...
 
+    def prepare(self, state: State, progress: Progress = silent) -> None: ...
+
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part: ...
+
+    def clicked(
+        self, state: State, part: Part, click: Click, radius_px: float, progress: Progress = silent
+    ) -> Part: ...
+
+    def painted(
+        self, state: State, part: Part | None, area: np.ndarray, adds: bool, progress: Progress = silent
+    ) -> Part: ...
+
+    def another(self, state: State, part: Part, progress: Progress = silent) -> Part: ...
+
+    def grabbed(self, state: State, part: Part, at_px: tuple[float, float]) -> Part: ...
 
     def motion(self, state: State, part: Part, drag: Drag) -> Motion: ...
 
@@ -56,13 +70,19 @@ class Engine:
         return self._predictor.motion(state, part, drag)
 
 
-def pipeline(weights: str = "embedded", device: str = "auto", renderer: Renderer | None = None) -> Pipeline:
-    """Build the real predictor; a renderer (the CPU's, if none is given) draws its predicted states."""
-    from model.stages.pipeline import Pipeline
+def pipeline(
+    weights: str = "embedded", device: str = "auto", renderer: Renderer | None = None, sam: bool = False
+) -> Pipeline:
+    """Build the real predictor; a renderer (the CPU's, if none is given) draws its predicted states.
+
+    sam: let SAM outline the parts, where its weights are on this computer.
+    """
+    from model.stages.pipeline import Pipeline, choose_device, find_sam
 
     if renderer is None:
         from renderer.cpu import CpuRenderer
 
         renderer = CpuRenderer()
     drawn = renderer.render
-    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour)
+    found = find_sam(choose_device(device)) if sam else None
+    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour, found)

@@ -103,7 +103,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
 
         torch.manual_seed(job.seed)
         renderer, reason = choose(job.renderer)
-        pipeline = build(job.weights, job.device, renderer)
+        pipeline = build(job.weights, job.device, renderer, sam=True)
     with clock.stage("load"):
         image = load_image(job.image)
         check_drags(job.drags, image.shape[1], image.shape[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from partrm_viewer.document import Document, arrays
 
 
@@ -68,7 +70,7 @@ class History:
         owners = {}
         for entry in self._entries:
             for array in arrays(entry.document):
-                while array.base is not None and hasattr(array.base, "nbytes"):
+                while isinstance(array.base, np.ndarray):
                     array = array.base  # a view keeps the whole of its owner
                 owners[id(array)] = array.nbytes
         return sum(owners.values())

@@ -1,4 +1,4 @@
-"""Jobs: one worker thread, a first-in-first-out queue for what the user asked, one latest-wins place for previews."""
+"""Jobs: one worker thread, a queue for what the user asked, latest-wins places for previews and for idle work."""
 
 from __future__ import annotations
 
@@ -26,8 +26,15 @@ class Job:
     done: Callable[[Any], None]  # GUI thread, as are the next two
     failed: Callable[[PartRMError], None]
     cancelled: Callable[[], None] = lambda: None
-    preview: bool = False  # a newer preview replaces it, and it shows no progress
+    preview: bool = False  # a newer preview replaces it, and it goes without a progress bar
+    brief: bool = False  # in the queue, but over so soon that a progress bar would only flicker
+    idle: bool = False  # the same, and it gives way to all others: its run is called again after them
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def quiet(self) -> bool:
+        """Tell whether it goes without a progress bar."""
+        return self.preview or self.brief or self.idle
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,24 +78,35 @@ class Jobs:
         self._post = post
         self._queue: deque[Job] = deque()
         self._preview: Job | None = None
+        self._idle: Job | None = None
         self._running: Job | None = None
+        self._gave_way: Job | None = None  # the idle job that was stopped for another's sake
         self._closed = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> Job:
-        """Add a job: to the end of the queue, or, if a preview, in the place of any other preview."""
+        """Add a job: to the end of the queue, or, if a preview or idle, in the place of any other of its kind."""
         dropped: Job | None = None
         with self._wake:
+            running = self._running
             if self._closed:
                 dropped = job
+            elif job.idle:
+                dropped, self._idle = self._idle, job
             elif job.preview:
                 dropped, self._preview = self._preview, job
-                if self._running is not None and self._running.preview:
-                    self._running.stop.set()
             else:
                 self._queue.append(job)
+            if running is not None and running.idle:
+                if job.idle:
+                    self._gave_way = None
+                elif not running.stop.is_set():
+                    self._gave_way = running
+                running.stop.set()
+            elif running is not None and running.preview and job.preview:
+                running.stop.set()
             self._wake.notify()
         if dropped is not None:
             self._post(Ended(dropped, "cancelled"))
@@ -98,18 +116,22 @@ class Jobs:
         """Ask one job to stop; it ends in cancelled, unless it was done just before."""
         job.stop.set()
         with self._wake:
-            waiting = job in self._queue or job is self._preview
+            waiting = job in self._queue or job is self._preview or job is self._idle
             if job in self._queue:
                 self._queue.remove(job)
-            elif waiting:
+            elif job is self._preview:
                 self._preview = None
+            elif job is self._idle:
+                self._idle = None
+            elif job is self._gave_way:
+                self._gave_way = None
         if waiting:
             self._post(Ended(job, "cancelled"))
 
     def cancel_all(self) -> None:
         """Ask the running job and all waiting ones to stop."""
         with self._wake:
-            jobs = [job for job in (self._running, self._preview, *self._queue) if job is not None]
+            jobs = [job for job in (self._running, self._preview, *self._queue, self._idle) if job is not None]
         for job in jobs:
             self.cancel(job)
 
@@ -126,19 +148,28 @@ class Jobs:
             message = self._work(job)
             with self._wake:
                 self._running = None
-            self._post(message)
+                stopped_for_another = job is self._gave_way and message.outcome == "cancelled"
+                again = stopped_for_another and self._idle is None and not self._closed
+                self._gave_way = None
+                if again:
+                    job.stop.clear()
+                    self._idle = job
+            if not again:
+                self._post(message)
 
     def _next(self) -> Job | None:
         with self._wake:
-            while not (self._closed or self._preview or self._queue):
+            while not (self._closed or self._preview or self._queue or self._idle):
                 self._wake.wait()
             if self._closed:
                 return None
             # A preview goes first: it is short, and a waiting prediction uses the part that it finds.
             if self._preview is not None:
                 self._running, self._preview = self._preview, None
-            else:
+            elif self._queue:
                 self._running = self._queue.popleft()
+            else:
+                self._running, self._idle = self._idle, None
             return self._running
 
     def _work(self, job: Job) -> Ended:

@@ -60,6 +60,14 @@ class Session:
             self._amend(replace(self.document, part=part))
         return True
 
+    def refine(self, snapshot_key: int, part: Part, what: str) -> bool:
+        """Change the selected part of the shown state, as a step; returns False where another state is shown by now."""
+        shown = self.document.shown
+        if shown is None or shown.key != snapshot_key:
+            return False
+        self._push(replace(self.document, part=part), what)
+        return True
+
     def add_prediction(self, snapshot_key: int, drag: Drag, prediction: Prediction, seconds: float) -> bool:
         """Append the predicted state; returns False where the state it started from is gone."""
         at = self.document.find(snapshot_key)

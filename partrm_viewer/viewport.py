@@ -66,7 +66,7 @@ class Viewport(QWidget):
         self._grounded = False
         self._boxed: Gaussians | None = None  # whose corners the next are
         self._box = (np.zeros(3), np.zeros(3))
-        self.overlay = Overlay(self, self._arrow, self._ground)
+        self.overlay = Overlay(self, self._arrow, ground=self._ground)
         self._adopt_screen()
 
     # ---- what is shown

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from model.drag import Drag
 from model.errors import FormatError, ImageError, PartRMError, WeightsError
-from model.stages.state import Motion
+from model.stages.state import Motion, Part
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
@@ -25,11 +25,14 @@ from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
+from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.screen import timer
 from partrm_viewer.session import Session
+from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
+from partrm_viewer.tools.brush import BrushTool, Stroke
 from partrm_viewer.tools.pull import Gesture, PullTool
 from partrm_viewer.viewport import BACKGROUNDS
 from partrm_viewer.workbench import Workbench
@@ -74,6 +77,8 @@ class Window(QMainWindow):
         )
         self.pull = PullTool(self)
         self.box = BoxTool(self.parts.photo.set_box, self._box_drawn)
+        photo, outlining = self.parts.photo, self.bench.outlining
+        self.brush = BrushTool(self._paintable, lambda: photo.brush_px, self._show_stroke, outlining.paint)
         self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
         self._tell_frame_soon = timer(self, TELL_FRAME_MS, self._tell_frame)
@@ -81,7 +86,7 @@ class Window(QMainWindow):
         self._help: HelpSheet | None = None
         self._weights: WeightsPage | None = None
         self._comparing = False
-        self._tool: PullTool | BoxTool = self.pull
+        self._tool: PullTool | BoxTool | BrushTool = self.pull
         self.bars = Bars(self, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
@@ -162,7 +167,8 @@ class Window(QMainWindow):
     def undo(self) -> None:
         """Take the last step back."""
         self.pull.cancel()
-        self.session.undo()
+        if not self.bench.outlining.take_back():
+            self.session.undo()
 
     def redo(self) -> None:
         """Do again what was undone."""
@@ -185,13 +191,26 @@ class Window(QMainWindow):
         """Draw a box around the object with the left button."""
         self._use(self.box)
 
+    def use_brush(self) -> None:
+        """Paint the part with the left button."""
+        self._use(self.brush)
+
+    def other_outline(self) -> None:
+        """Take the next of the part's outlines."""
+        if not self.busy_predicting():
+            self.bench.outlining.another()
+
     def cancel(self) -> None:
         """Stop what is running, or else close the message."""
         if self.pull.gesture is not None and not self.pull.gesture.released:
             self.pull.cancel()
+        elif self.brush.stroke is not None:
+            self.brush.cancel()
         elif self.parts.progress.isVisible():
             self.jobs.cancel_all()
-        elif self.box is self._tool:
+        elif self.bench.outlining.take_back():
+            pass
+        elif self._tool is not self.pull:
             self.use_pull()
         else:
             self.parts.messages.dismiss()
@@ -287,10 +306,8 @@ class Window(QMainWindow):
 
     def find_part(self, gesture: Gesture) -> None:
         """Begin a gesture: the old selection goes, unless the press lies on it."""
-        part = self.session.document.part
-        x, y = int(gesture.start_px[0]), int(gesture.start_px[1])
-        inside = part is not None and 0 <= y < part.mask.shape[0] and 0 <= x < part.mask.shape[1]
-        if part is not None and not (inside and part.mask[y, x]):
+        outline = self.bench.outlining.mask()
+        if outline is not None and not lies_on(outline, gesture.start_px):
             self.session.select(gesture.source.key, None)
         self.parts.photo.set_drag(None)
         self.bench.find_part(gesture)
@@ -309,6 +326,14 @@ class Window(QMainWindow):
         """Predict where a pull leads."""
         self.bench.predict(gesture, drag)
         self._refresh_badge()
+
+    def click_on_part(self, at_px: Point, adds: bool) -> None:
+        """Add what is under a click to the selected part, or take it away."""
+        if self.session.document.part is None and not adds:
+            self.say("Press on a part first; then take away what is too much of it")
+        else:
+            self.say("Outlining the part…")
+            self.bench.outlining.click(at_px, adds, self.parts.photo.brush_px)
 
     # ---- what the workbench tells
 
@@ -334,6 +359,18 @@ class Window(QMainWindow):
         if gesture is self.pull.gesture:
             self.pull.preview()
 
+    def part_changed(self, part: Part | None) -> None:
+        """Show the part as it is now, with what is on its way to it."""
+        self._show_stroke(self.brush.stroke)
+        if part is None:
+            return
+        self.parts.messages.dismiss("part")
+        at = next((k for k, o in enumerate(part.outlines, 1) if o.mask is part.mask), 0)
+        if at:
+            self.say(f"Outline {at} of {len(part.outlines)} · M takes the next · pull it")
+        else:
+            self.say("Part outlined by hand · pull it")
+
     def pull_ended(self, gesture: Gesture) -> None:
         """Let the preview go; the predicted state, if there is one, is shown already."""
         if gesture is self.pull.gesture:
@@ -356,6 +393,7 @@ class Window(QMainWindow):
         if old.shown is not shown or old.key != new.key or old.empty != new.empty:
             if self.pull.gesture is not None and (shown is None or shown.key != self.pull.gesture.source.key):
                 self.pull.gesture = None
+            self.brush.stroke = None
             parts.photo_pane.setVisible(new.image is not None)
             parts.photo.set_image(shown.state.image if shown is not None and shown.state is not None else new.image)
             if old.shown is None or shown is None or old.shown.gaussians is not shown.gaussians:
@@ -366,9 +404,10 @@ class Window(QMainWindow):
             self._show_before(new)
         if old.part is not new.part or old.shown is not shown:
             part = new.part
-            parts.photo.set_part(part.mask if part is not None else None)
+            self._show_stroke(self.brush.stroke)
+            parts.photo.set_clicks(part.clicks if part is not None else ())
             parts.viewport.set_part(part.splats if part is not None else None, part.mask if part is not None else None)
-        if old.key != new.key and self._tool is self.box:
+        if old.key != new.key and self._tool is not self.pull:
             self.use_pull()
         parts.states.show_document(new)
         parts.states.setVisible(len(new.snapshots) > 0)
@@ -407,10 +446,12 @@ class Window(QMainWindow):
 
     def _receive(self, message: Message) -> None:
         if isinstance(message, Progressed):
-            if not message.job.preview:
+            if not message.job.quiet:
                 self.parts.show_progress(message.fraction, message.what)
+            elif message.fraction > 0 and not message.job.idle:
+                self.say(f"{message.what}… {message.fraction:.0%}")
             return
-        if not message.job.preview:
+        if not message.job.quiet:
             self.parts.show_progress(None)
         message.deliver()
 
@@ -420,6 +461,7 @@ class Window(QMainWindow):
         checked = {
             "use_pull": self._tool is self.pull,
             "use_box": self._tool is self.box,
+            "use_brush": self._tool is self.brush,
             "compare": self._comparing,
             "background": self.settings.background == "black",
             "ground": self.settings.ground,
@@ -427,7 +469,7 @@ class Window(QMainWindow):
         }
         self.bars.refresh(self.session, checked)
 
-    def _use(self, tool: PullTool | BoxTool) -> None:
+    def _use(self, tool: PullTool | BoxTool | BrushTool) -> None:
         self._tool = tool
         self.parts.photo.set_tool(tool)
         if self.session.document.image is not None:
@@ -438,6 +480,20 @@ class Window(QMainWindow):
         self.parts.messages.dismiss("object")
         self.use_pull()
         self.bench.build(box)
+
+    def _paintable(self) -> np.ndarray | None:
+        shown = self.session.document.shown
+        if self.busy_predicting():
+            self.say("The last pull is still being predicted; try again in a moment")
+            return None
+        return shown.state.mask if shown is not None and shown.state is not None else None
+
+    def _show_stroke(self, stroke: Stroke | None) -> None:
+        """Show the part with what is on its way to it, and with a stroke that may still go on."""
+        outline = self.bench.outlining.mask()
+        if stroke is not None:
+            outline = stroke.on(np.zeros_like(stroke.area) if outline is None else outline)
+        self.parts.photo.set_part(outline)
 
     def _step(self, by: int) -> None:
         document = self.session.document

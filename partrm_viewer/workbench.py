@@ -15,9 +15,11 @@ from model.errors import PartRMError
 from model.gaussians import Gaussians
 from model.progress import Progress
 from model.stages.state import Motion, Part, Prediction, State
-from partrm_viewer.document import Snapshot, open_image, open_splats
+from partrm_viewer import outlining
+from partrm_viewer.document import Document, Snapshot, open_image, open_splats
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.jobs import Job, Jobs
+from partrm_viewer.outlining import Outlining, lies_on
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
@@ -26,16 +28,8 @@ FILM_SIZE = (1280, 720)  # px
 SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"; even above it, 1 in 30 is wrong
 
 
-class Face(Protocol):
+class Face(outlining.Face, Protocol):
     """What the workbench tells the window; each call comes on the GUI thread."""
-
-    def say(self, text: str) -> None:
-        """Show one line in the status bar."""
-        ...
-
-    def tell(self, error: PartRMError, about: str = "") -> None:
-        """Show a failure; about is "file", "object", "part" or "pull"."""
-        ...
 
     def part_found(self, gesture: Gesture) -> None:
         """The part of a gesture lights up."""
@@ -59,6 +53,8 @@ class Workbench:
         self._engine = engine
         self._face = face
         self._current: dict[str, Job] = {}  # about -> the newest job of that kind, while it lasts
+        self.outlining = Outlining(session, jobs, engine, face)
+        session.on_change(self._look_ahead)
 
     @property
     def building(self) -> bool:
@@ -173,10 +169,16 @@ class Workbench:
     # ---- pulls
 
     def find_part(self, gesture: Gesture) -> None:
-        """Find the part under the press; a newer press replaces this one."""
+        """Find the part under the press; a newer press replaces this one. One that was changed by hand is kept."""
+        held = self.outlining.held()
 
         def run(progress: Progress) -> Part:
-            gesture.part = self._engine.predictor(progress).part(gesture.state, gesture.start_px, progress)
+            predictor = self._engine.predictor(progress)
+            part = held.part
+            if part is not None and part.by_hand and lies_on(part.mask, gesture.start_px):
+                gesture.part = predictor.grabbed(gesture.state, part, gesture.start_px)
+            else:
+                gesture.part = predictor.part(gesture.state, gesture.start_px, progress)
             return gesture.part
 
         def done(part: Part) -> None:
@@ -190,7 +192,8 @@ class Workbench:
             self._face.pull_ended(gesture)
 
         self._face.say("Finding the part…")
-        self._jobs.submit(Job("Finding the part", run, done, failed, preview=True))
+        first = not self.outlining.busy  # else it must wait for what changes the part
+        self._jobs.submit(Job("Finding the part", run, done, failed, preview=first))
 
     def motion_of(self, gesture: Gesture) -> Motion | None:
         """Return the rigid preview of a pull, or None where there is none; the status bar says why."""
@@ -220,6 +223,18 @@ class Workbench:
                 self._face.say(told(self._session.document.snapshots[-1]))
 
         self._start("pull", "Predicting", run, done, lambda: self._face.pull_ended(gesture))
+
+    def _look_ahead(self, old: Document, new: Document) -> None:
+        """Let the worker do what the first click on a new state needs, while it has nothing else to do."""
+        shown = new.shown
+        if shown is None or shown.state is None or (old.shown is not None and old.shown.state is shown.state):
+            return
+        state = shown.state
+
+        def run(progress: Progress) -> None:
+            self._engine.predictor(progress).prepare(state, progress)
+
+        self._jobs.submit(Job("Looking ahead", run, lambda _: None, lambda e: self._face.tell(e, "part"), idle=True))
 
     def _start(
         self,

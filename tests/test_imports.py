@@ -39,6 +39,7 @@ WITHOUT_QT = (
     "arguments",
     "pace",
     "workbench",
+    "outlining",
 )
 
 PUBLISHED_AS = {

@@ -111,21 +111,39 @@ def read_parts(state: State, net: PartNet) -> Parts:
     return Parts(PartOutput(*(t.cpu() for t in out)), seen, points, normals, rgb, there)
 
 
-def find_part(state: State, parts: Parts, click_px: tuple[float, float]) -> Part:
-    """Find the part under a click in the image; raises DragError where there is no object."""
+def find_part(state: State, parts: Parts, click_px: tuple[float, float], strict: float = 0.0) -> Part:
+    """Find the part under a click in the image; raises DragError where there is no object.
+
+    strict is a logit: more of it takes only what belongs to the click more surely, less takes more.
+    """
     click = nearest_object_pixel(state.mask, click_px)
     left, top, side = window_of(state.camera, state.crop)
     in_crop = np.clip((np.array(click) - (left, top)) * SIZE / side, 0.5, SIZE - 0.5)
-    logits = follow_edges(clicked_logits(parts, in_crop), parts.rgb)
+    logits = follow_edges(clicked_logits(parts, in_crop), parts.rgb) - strict
     small = under_click((logits > SURE) & parts.there, in_crop)
     score = float(1 / (1 + np.exp(-logits[small].mean())))
-    points, normals = parts.points[small], parts.normals[small]
-    upright = upright_axes(parts.normals[parts.there])
-    joints, costs = likely_joints(points, normals, upright, *guessed_joint(parts, small))
     fine = cut_out(state, logits, small, in_crop)
     mask = enlarge(fine, state)
     mask[int(click[1]), int(click[0])] = True
+    return part_of(state, parts, click, small, fine, mask, score)
+
+
+def part_of(
+    state: State,
+    parts: Parts,
+    click: tuple[float, float],  # image pixels, on the part
+    small: np.ndarray,  # (SIZE, SIZE) bool, the part in the crop; not empty
+    fine: np.ndarray,  # (EDGES, EDGES) bool, the same
+    mask: np.ndarray,  # (H, W) bool, the same in the image
+    score: float,
+) -> Part:
+    """Make the part that a mask means: its Gaussians, the grabbed point, and how it may move."""
+    points, normals = parts.points[small], parts.normals[small]
+    upright = upright_axes(parts.normals[parts.there])
+    joints, costs = likely_joints(points, normals, upright, *guessed_joint(parts, small))
     splats = part_splats(state.gaussians, state.crop, parts.seen, fine, points, normals)
+    left, top, side = window_of(state.camera, state.crop)
+    in_crop = np.clip((np.array(click) - (left, top)) * SIZE / side, 0.5, SIZE - 0.5)
     at = int(in_crop[1]), int(in_crop[0])
     camera = state.crop.resized(SIZE, SIZE)
     grab = camera.unproject(in_crop, plane_depth(camera, in_crop, parts.points[at], parts.normals[at]))
@@ -223,6 +241,6 @@ def thickness(p: np.ndarray, backs: np.ndarray, low: np.ndarray, high: np.ndarra
     inside = (np.abs(p - middle)[:, :2] < 0.9 * half[:2]).all(1)
     behind = high[2] - p[inside & backs, 2]
     behind = behind[(behind > 0.002) & (behind < THICKEST)]
-    if len(behind) < 0.1 * inside.sum():
+    if len(behind) <= 0.1 * inside.sum():
         return None
     return float(np.percentile(behind, 95))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -13,15 +16,19 @@ from model import weights as catalogue
 from model.drag import Drag
 from model.errors import WeightsError
 from model.network.embedded import Completion, PartNet, Surface
+from model.network.sam import load_sam
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
 from model.stages.part_mask import nearest_object_pixel
-from model.stages.predict import EmbeddedPredictor, Predictor, Rasterize, pull, surface_picture
+from model.stages.predict import Predictor, Rasterize, pull, surface_picture
 from model.stages.predict_partrm import PartRMPredictor, load_partrm
+from model.stages.propagate import spread_of
 from model.stages.reconstruct import reconstruct
+from model.stages.refine import PartFinder
 from model.stages.segment import object_mask
-from model.stages.state import Motion, Part, Prediction, State
+from model.stages.segment_sam import SamSegmenter
+from model.stages.state import Click, Motion, Part, Prediction, State
 
 T = TypeVar("T", bound=torch.nn.Module)
 
@@ -29,18 +36,28 @@ T = TypeVar("T", bound=torch.nn.Module)
 class Pipeline:
     """Image -> rest state -> part -> motion -> next state."""
 
-    def __init__(self, weights: str = "embedded", device: str = "auto", rasterize: Rasterize = surface_picture) -> None:
+    def __init__(
+        self,
+        weights: str = "embedded",
+        device: str = "auto",
+        rasterize: Rasterize = surface_picture,
+        sam: Path | None = None,
+    ) -> None:
         """Load the networks; raises WeightsError. `rasterize` draws predicted states for the image panel.
 
-        weights: "embedded", or PartRM's by their name in the catalogue or the path of a file.
+        weights: "embedded", or PartRM's by their name in the catalogue or the path of a file. sam: SAM's checkpoint,
+        loaded when it is first needed; without one the embedded network finds the parts.
         """
         self.device = choose_device(device)
         partrm = None if weights == "embedded" else load_partrm(weights, self.device)
         self.surface = load_network(Surface, "surface", self.device)
         self.completion = load_network(Completion, "completion", self.device)
         part_net = load_network(PartNet, "part", self.device)
-        embedded = EmbeddedPredictor(part_net, self.completion, rasterize)
-        self.predictor: Predictor = PartRMPredictor(partrm, embedded, rasterize) if partrm else embedded
+        load = None if sam is None else partial(_segmenter, sam, self.device)
+        self.finder = PartFinder(part_net, self.completion, rasterize, load)
+        self.predictor: Predictor = (
+            PartRMPredictor(partrm, self.finder, rasterize, spread=spread_of(weights)) if partrm else self.finder
+        )
         self.times_s: dict[str, float] = {}  # of the last open
 
     def open(
@@ -76,10 +93,34 @@ class Pipeline:
         progress(1.0, "Done")
         return State(white, mask, camera, views[0].camera, gaussians)
 
+    def prepare(self, state: State, progress: Progress = silent) -> None:
+        """Do now what the first click on a state needs; may be stopped, and goes on when it is called again."""
+        self.finder.prepare(state, progress)
+
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         """Find the part under a click; raises DragError on the background."""
         progress(0.0, "Finding the part")
-        return self.predictor.part(state, click_px)
+        return self.finder.part(state, click_px, progress)
+
+    def clicked(self, state: State, part: Part, click: Click, radius_px: float, progress: Progress = silent) -> Part:
+        """Add the place under one more click to a part, or take it away; raises DragError where nothing is left."""
+        return self.finder.clicked(state, part, click, radius_px, progress)
+
+    def painted(
+        self, state: State, part: Part | None, area: np.ndarray, adds: bool, progress: Progress = silent
+    ) -> Part:
+        """Add an area (H, W) bool to a part, or take it away; raises DragError where nothing is left."""
+        progress(0.0, "Outlining the part")
+        return self.finder.painted(state, part, area, adds)
+
+    def another(self, state: State, part: Part, progress: Progress = silent) -> Part:
+        """Take the next of a part's outlines; raises DragError where there is one only."""
+        progress(0.0, "Outlining the part")
+        return self.finder.another(state, part)
+
+    def grabbed(self, state: State, part: Part, at_px: tuple[float, float]) -> Part:
+        """Hold a part somewhere else; nothing else of it changes."""
+        return self.finder.grabbed(state, part, at_px)
 
     def motion(self, state: State, part: Part, drag: Drag) -> Motion:
         """Read the part's motion from a drag: the rigid preview. NumPy only, a few milliseconds, any thread."""
@@ -91,7 +132,22 @@ class Pipeline:
         """Predict the state after the drags; raises DragError."""
         for drag in drags:
             nearest_object_pixel(state.mask, drag.start_px)
+        if part is None:
+            self.finder.read(state.image, progress)  # here it can be stopped
         return self.predictor.predict(state, drags, part, progress)
+
+
+def find_sam(device: torch.device) -> Path | None:
+    """Find a SAM checkpoint on this computer: on a GPU the best, else the fastest; None where there is none to use."""
+    if find_spec("segment_anything") is None:
+        return None
+    names = ("sam_vit_b", "sam_vit_l", "sam_vit_h")
+    for name in names if device.type == "cpu" else reversed(names):
+        try:
+            return catalogue.find(name)
+        except WeightsError:
+            continue
+    return None
 
 
 def choose_device(name: str) -> torch.device:
@@ -101,6 +157,10 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise WeightsError("There is no CUDA device", "Use --device cpu, or --device auto to take what there is.")
     return torch.device(name)
+
+
+def _segmenter(path: Path, device: torch.device) -> SamSegmenter:
+    return SamSegmenter(load_sam(path, device))
 
 
 def load_network(kind: type[T], name: str, device: torch.device) -> T:

@@ -22,10 +22,9 @@ from model.progress import Progress, silent
 from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.predict import EmbeddedPredictor, Rasterize, by_part, pull, seen_state
-from model.stages.propagate import propagate
+from model.stages.propagate import SPREAD, onto_part, propagate
 from model.stages.state import Part, Prediction, State
 
-SPREAD = 10  # drags that the network gets for each one of the user's
 FAINT = 0.005  # Gaussians less opaque than this are left out
 NEAREST = 0.1  # how flat a lens may press the depths behind the object, see `carried`
 
@@ -38,9 +37,17 @@ class PartRMPredictor:
 
     name = "partrm"
 
-    def __init__(self, network: PartRM, embedded: EmbeddedPredictor, rasterize: Rasterize, size: int = SIZE) -> None:
-        """Take the network and the side of the views that it is given, px (a power of two)."""
-        self.network, self.embedded, self.rasterize, self.size = network, embedded, rasterize, size
+    def __init__(
+        self,
+        network: PartRM,
+        embedded: EmbeddedPredictor,
+        rasterize: Rasterize,
+        size: int = SIZE,
+        spread: int = SPREAD,
+    ) -> None:
+        """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one."""
+        self.network, self.embedded, self.rasterize = network, embedded, rasterize
+        self.size, self.spread = size, spread
 
     def part(self, state: State, click_px: tuple[float, float]) -> Part:
         return self.embedded.part(state, click_px)
@@ -60,8 +67,8 @@ class PartRMPredictor:
         device = next(self.network.parameters()).device
         pictures = torch.from_numpy(input_pictures(state, cameras, self.rasterize)).to(device)
         views = prepare_views(pictures, cameras, self.size)
-        spread = [spread_drags(state, moving, own) for moving, own in groups]
-        starts, ends = (torch.cat(points)[None].to(device) for points in zip(*spread, strict=True))
+        spread = [spread_drags(state, moving, own, self.spread, device) for moving, own in groups]
+        starts, ends = (torch.cat(points)[None] for points in zip(*spread, strict=True))
         clock("views")
         with torch.inference_mode():
             out = self.network(views, starts, ends, lambda f, what: progress(0.35 + 0.55 * f, what))
@@ -94,24 +101,24 @@ def input_pictures(state: State, cameras: Sequence[Camera], rasterize: Rasterize
     return np.stack([np.clip(f[..., :3] + 1 - f[..., 3:], 0, 1) for f in frames]).astype(np.float32)
 
 
-def spread_drags(state: State, part: Part, drags: Sequence[Drag]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Spread the user's drags over their part; starts and ends, (SPREAD · D, 2) float32 each, pixels of the 512 frame.
+def spread_drags(
+    state: State, part: Part, drags: Sequence[Drag], spread: int = SPREAD, device: torch.device | str = "cpu"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spread the user's drags over their part; starts and ends, (spread · D, 2) float32 each, pixels of the 512 frame.
 
     A drag that starts just beside the part is moved onto it. Raises DragError for one without length.
     """
     left, top, side = window_of(state.camera, state.crop)
     scale = FRAME / side
-    mask = cut(state.image, part.mask, (left, top, side), FRAME)[1] > 0.5  # (512, 512)
-    grabs = np.array([d.start_px for d in drags])
-    if not mask.any():  # a part too small to be seen in the frame
-        col, row = np.clip((grabs[0] - (left, top)) * scale, 0, FRAME - 1).astype(int)
-        mask[row, col] = True
-    there = np.argwhere(mask)[:, ::-1] + 0.5  # (P, 2) pixel centres
-    starts = (grabs - (left, top)) * scale
-    shifts = (np.array([d.end_px for d in drags]) - grabs) * scale
-    nearest = [there[np.argmin(((there - s) ** 2).sum(1))] for s in starts]
-    begin = torch.tensor(np.array(nearest), dtype=torch.float32)
-    return propagate(begin, begin + torch.tensor(shifts, dtype=torch.float32), torch.from_numpy(mask), SPREAD)
+    seen = cut(state.image, part.mask, (left, top, side), FRAME)[1] > 0.5  # (512, 512)
+    starts = (np.array([d.start_px for d in drags]) - (left, top)) * scale
+    if not seen.any():  # a part too small to be seen in the frame
+        col, row = np.clip(starts[0], 0, FRAME - 1).astype(int)
+        seen[row, col] = True
+    shifts = (np.array([d.end_px for d in drags]) - [d.start_px for d in drags]) * scale
+    mask = torch.from_numpy(seen).to(device)
+    begin = onto_part(torch.from_numpy(starts).to(device, torch.float32), mask)
+    return propagate(begin, begin + torch.from_numpy(shifts).to(device, torch.float32), mask, spread)
 
 
 def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:

@@ -32,6 +32,23 @@ class State:
     gaussians: Gaussians
 
 
+@dataclass(frozen=True)
+class Click:
+    """A place in the image that belongs to the part, or does not."""
+
+    at_px: tuple[float, float]  # image pixels
+    adds: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """One answer to the question which pixels belong to the part under some clicks."""
+
+    mask: np.ndarray  # (H, W) bool, image pixels
+    score: float  # 0..1, how sure the network is
+    logits: np.ndarray | None = None  # (4G, 4G) float32, SAM's own, from which it goes on when there are more clicks
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """The part under a click: its pixels in the input view and its Gaussians."""
@@ -43,6 +60,9 @@ class Part:
     score: float  # 0..1, how sure the network is
     joints: tuple[Joint, ...] = ()  # how it may move
     costs: tuple[float, ...] = ()  # of each joint: minus the log of how likely it looks, before any drag
+    clicks: tuple[Click, ...] = ()  # what its outlines were asked with
+    outlines: tuple[Outline, ...] = ()  # to choose from; the mask is one of them, unless it was painted
+    by_hand: bool = False  # the user has changed it: a new press on it must not find another one
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Overlay: the ground, a pull's arrow, a box, a split line, a badge and a note over a picture."""
+"""Overlay: ground, arrow, box, brush, split line, badge and note over a picture; it never takes the mouse."""
 
 from __future__ import annotations
 
@@ -16,23 +16,31 @@ if TYPE_CHECKING:
     from renderer.overlay import Lines  # late: OpenCV takes its time
 
 Segment = tuple[tuple[float, float], tuple[float, float]]  # widget pixels
+Mark = tuple[tuple[float, float], bool]  # widget pixels, and whether it adds
 HEAD_PX = 13.0
+MARK_PX = 7.0
 
 
 class Overlay(QWidget):
-    """Ask for arrow and ground at paint time, so that they follow every zoom and turn."""
+    """Ask for arrow, marks and ground at paint time, so that they follow every zoom and turn."""
 
     def __init__(
-        self, parent: QWidget, arrow: Callable[[], Segment | None], ground: Callable[[], list[Lines]] = list
+        self,
+        parent: QWidget,
+        arrow: Callable[[], Segment | None],
+        marks: Callable[[], list[Mark]] = list,
+        ground: Callable[[], list[Lines]] = list,
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self._arrow = arrow
+        self._marks = marks
         self._ground = ground
         self._badge = ""
         self._note = ""
         self._box: QRectF | None = None
+        self._brush: tuple[QPointF, float] | None = None
         self._split: float | None = None
         self._faint = False
 
@@ -63,6 +71,11 @@ class Overlay(QWidget):
         self._box = box
         self.update()
 
+    def set_brush(self, at: QPointF | None, radius: float = 0.0) -> None:
+        """Show a brush as a circle, widget pixels."""
+        self._brush = None if at is None else (at, radius)
+        self.update()
+
     def set_split(self, x: float | None) -> None:
         """Show the line between before and after at x, widget pixels."""
         if x != self._split:
@@ -76,6 +89,8 @@ class Overlay(QWidget):
             _paint_lines(painter, lines, max(1.0, lines.width * min(self.width(), self.height())))
         if self._split is not None:
             _paint_split(painter, self._split, self.height())
+        for at, adds in self._marks():
+            _paint_mark(painter, QPointF(*at), adds)
         if (arrow := self._arrow()) is not None:
             painter.setOpacity(0.5 if self._faint else 1.0)
             _paint_arrow(painter, QPointF(*arrow[0]), QPointF(*arrow[1]))
@@ -85,6 +100,11 @@ class Overlay(QWidget):
             painter.drawRect(self._box)
             painter.setPen(QPen(PULL, 1.5, Qt.PenStyle.DashLine))
             painter.drawRect(self._box)
+        if self._brush is not None:
+            for colour, width in ((QColor(255, 255, 255, 235), 3.0), (PULL, 1.4)):
+                painter.setPen(QPen(colour, width))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawEllipse(self._brush[0], self._brush[1], self._brush[1])
         right = 0.0 if self._split is None else self._split
         for text, x0, x1 in (("Before" if right else "", 0.0, right), (self._badge, right, float(self.width()))):
             if text and _pill_width(painter, text) + 24 < x1 - x0:
@@ -115,6 +135,15 @@ def _paint_split(painter: QPainter, x: float, height: int) -> None:
     for side in (-1, 1):  # two small heads: it can be moved either way
         tip, back = middle + QPointF(side * 7.0, 0), side * 3.0
         painter.drawPolygon(QPolygonF([tip, middle + QPointF(back, -3.0), middle + QPointF(back, 3.0)]))
+
+
+def _paint_mark(painter: QPainter, at: QPointF, adds: bool) -> None:
+    painter.setPen(QPen(Qt.GlobalColor.white, 1.6))
+    painter.setBrush(PULL if adds else QColor(20, 23, 29, 225))
+    painter.drawEllipse(at, MARK_PX, MARK_PX)
+    painter.drawLine(at - QPointF(3.0, 0), at + QPointF(3.0, 0))
+    if adds:
+        painter.drawLine(at - QPointF(0, 3.0), at + QPointF(0, 3.0))
 
 
 def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF) -> None:

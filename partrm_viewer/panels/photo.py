@@ -1,25 +1,29 @@
-"""Photo: the image with the part's tint and the pull's arrow; sends the left button to the chosen tool."""
+"""Photo: the image with the part's tint and the pull's arrow; sends the left and right button to the chosen tool."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from model.drag import Drag
-from partrm_viewer.panels.overlay import Overlay, Segment
+from model.stages.state import Click
+from partrm_viewer.panels.overlay import Mark, Overlay, Segment
 from partrm_viewer.theme import PULL
-from partrm_viewer.tools.base import Point, Tool
+from partrm_viewer.tools.base import Hand, Point, Tool
 from partrm_viewer.tools.box import Box
 
 CLICK_PX = 4.0  # how far the pointer may stray in a click, screen pixels
 TINT_ALPHA = 95
 SHOWN_PX = 2048  # a larger image is thinned for the screen
 MARGIN = 0.03  # of the image's size, left around it
+BRUSH_PX = (2.0, 14.0, 120.0)  # smallest radius of the brush, the first, the largest; screen pixels
+BRUSH_PER_NOTCH = 1.18
 
 
 class PhotoPanel(pg.GraphicsView):
@@ -36,11 +40,14 @@ class PhotoPanel(pg.GraphicsView):
         self._view.addItem(self._tint)
         self._shape: tuple[int, int] | None = None
         self._drag: Drag | None = None
+        self._clicks: tuple[Click, ...] = ()
         self._tool: Tool | None = None
+        self._brush_px = BRUSH_PX[1]
         self._pressed_at: QPointF | None = None
+        self._button = Qt.MouseButton.NoButton
         self._far = False
         self._panned_from: QPointF | None = None
-        self.overlay = Overlay(self, self._arrow)
+        self.overlay = Overlay(self, self._arrow, self._marks)
         self._view.sigRangeChanged.connect(self.overlay.update)
 
     def set_tool(self, tool: Tool) -> None:
@@ -48,7 +55,10 @@ class PhotoPanel(pg.GraphicsView):
         if self._tool is not None:
             self._tool.cancel()
         self._tool = tool
-        self.setCursor(Qt.CursorShape.CrossCursor if tool.name == "box" else Qt.CursorShape.PointingHandCursor)
+        pointing = tool.name == "pull"
+        self.setCursor(Qt.CursorShape.PointingHandCursor if pointing else Qt.CursorShape.CrossCursor)
+        self.viewport().setMouseTracking(self._brushing)  # the brush is shown before it is pressed
+        self.overlay.set_brush(None)
 
     def set_image(self, image: np.ndarray | None) -> None:
         """Show an (H, W, 3 or 4) uint8 image, on white; another size than before is fitted to the panel."""
@@ -56,7 +66,7 @@ class PhotoPanel(pg.GraphicsView):
         if image is None:
             self._image.clear()
         else:
-            _put(self._image, image, on_white=True)
+            _put(self._image, _on_white(_thinned(image)), image.shape)
         if shape != self._shape:
             self._shape = shape
             self.fit()
@@ -66,11 +76,17 @@ class PhotoPanel(pg.GraphicsView):
         if mask is None:
             self._tint.clear()
             return
+        whole, mask = mask.shape, _thinned(mask)
         tint = np.zeros((*mask.shape, 4), np.uint8)
         tint[mask] = (PULL.red(), PULL.green(), PULL.blue(), TINT_ALPHA)
         border = mask & ~_eroded(mask, max(1, round(max(mask.shape) / 500)))
         tint[border] = (PULL.red(), PULL.green(), PULL.blue(), 255)
-        _put(self._tint, tint)
+        _put(self._tint, tint, whole)
+
+    def set_clicks(self, clicks: Sequence[Click]) -> None:
+        """Mark the places that the part was asked with, as soon as there are more than the press that found it."""
+        self._clicks = tuple(clicks) if len(clicks) > 1 else ()
+        self.overlay.update()
 
     def tint(self) -> np.ndarray | None:
         """Return the tint on screen, RGBA."""
@@ -90,6 +106,12 @@ class PhotoPanel(pg.GraphicsView):
             return
         corners = [self.widget_from_image(p) for p in (box[:2], box[2:])]
         self.overlay.set_box(QRectF(QPointF(*corners[0]), QPointF(*corners[1])))
+
+    @property
+    def brush_px(self) -> float:
+        """Return the brush's radius, image pixels: on screen it stays the same, so that zooming in makes it finer."""
+        (x0, _), (x1, _) = (self.widget_from_image((x, 0.0)) for x in (0.0, 1000.0))
+        return self._brush_px * 1000 / max(x1 - x0, 1.0)
 
     def fit(self) -> None:
         """Show the whole image."""
@@ -112,15 +134,18 @@ class PhotoPanel(pg.GraphicsView):
         event.accept()
         if self._shape is None:
             return
-        if event.button() == Qt.MouseButton.LeftButton and self._tool is not None:
-            self._pressed_at, self._far = event.position(), False
-            self._tool.press(self.image_from_widget(event.position()))
+        buttons = (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton)
+        if event.button() in buttons and self._tool is not None and self._pressed_at is None:
+            self._pressed_at, self._far, self._button = event.position(), False, event.button()
+            self._tool.press(self.image_from_widget(event.position()), _hand(event))
         elif event.button() == Qt.MouseButton.MiddleButton:
             self._panned_from = event.position()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         event.accept()
         position = event.position()
+        if self._brushing:
+            self.overlay.set_brush(position, self._brush_px)
         if self._pressed_at is not None and self._tool is not None:
             step = position - self._pressed_at
             self._far = self._far or math.hypot(step.x(), step.y()) > CLICK_PX
@@ -132,7 +157,7 @@ class PhotoPanel(pg.GraphicsView):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         event.accept()
-        if event.button() == Qt.MouseButton.LeftButton and self._pressed_at is not None and self._tool is not None:
+        if event.button() == self._button and self._pressed_at is not None and self._tool is not None:
             self._pressed_at = None
             self._tool.release(self.image_from_widget(event.position()))
         elif event.button() == Qt.MouseButton.MiddleButton:
@@ -144,8 +169,17 @@ class PhotoPanel(pg.GraphicsView):
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.accept()
         if self._shape is not None:
-            scale = 0.88 ** (event.angleDelta().y() / 120)
+            notches = event.angleDelta().y() / 120
+            if self._brushing and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+                smallest, _, largest = BRUSH_PX
+                self._brush_px = min(max(self._brush_px * BRUSH_PER_NOTCH**notches, smallest), largest)
+                self.overlay.set_brush(event.position(), self._brush_px)
+                return
+            scale = 0.88**notches
             self._view.scaleBy((scale, scale), center=QPointF(*self.image_from_widget(event.position())))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.overlay.set_brush(None)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -153,20 +187,45 @@ class PhotoPanel(pg.GraphicsView):
             self.overlay.setGeometry(self.rect())
             self.fit()
 
+    @property
+    def _brushing(self) -> bool:
+        return self._tool is not None and self._tool.name == "brush"
+
+    def _marks(self) -> list[Mark]:
+        return [(self.widget_from_image(click.at_px), click.adds) for click in self._clicks]
+
     def _arrow(self) -> Segment | None:
         if self._drag is None:
             return None
         return self.widget_from_image(self._drag.start_px), self.widget_from_image(self._drag.end_px)
 
 
-def _put(item: pg.ImageItem, image: np.ndarray, on_white: bool = False) -> None:
+def _hand(event: QMouseEvent) -> Hand:
+    keys = event.modifiers()
+    if event.button() == Qt.MouseButton.RightButton:
+        return Hand.TAKE
+    if keys & (Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier):
+        return Hand.TAKE
+    return Hand.ADD if keys & Qt.KeyboardModifier.ControlModifier else Hand.PLAIN
+
+
+def _thinned(image: np.ndarray) -> np.ndarray:
+    """Leave out pixels that the screen has no room for."""
     step = max(1, max(image.shape[:2]) // SHOWN_PX)
-    shown = np.ascontiguousarray(image[::step, ::step])
-    if on_white and shown.shape[2] == 4:
-        alpha = shown[..., 3:].astype(np.uint16)
-        shown = ((shown[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    item.setImage(shown, autoLevels=False, levels=(0, 255))
-    item.setRect(QRectF(0, 0, image.shape[1], image.shape[0]))
+    return np.ascontiguousarray(image[::step, ::step])
+
+
+def _on_white(image: np.ndarray) -> np.ndarray:
+    if image.shape[2] == 3:
+        return image
+    alpha = image[..., 3:].astype(np.uint16)
+    return ((image[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _put(item: pg.ImageItem, image: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Show a thinned image where the whole one, of some (H, W, ...), lies."""
+    item.setImage(image, autoLevels=False, levels=(0, 255))
+    item.setRect(QRectF(0, 0, shape[1], shape[0]))
 
 
 def _eroded(mask: np.ndarray, steps: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from partrm_viewer.tools.base import Point
+from partrm_viewer.tools.base import Hand, Point
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in image pixels, x0 < x1, y0 < y1
 SMALLEST_PX = 8.0
@@ -21,7 +21,7 @@ class BoxTool:
         self._finish = finish
         self._start: Point | None = None
 
-    def press(self, at_px: Point) -> None:
+    def press(self, at_px: Point, hand: Hand = Hand.PLAIN) -> None:
         """Set the first corner."""
         self._start = at_px
 

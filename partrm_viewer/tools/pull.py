@@ -1,4 +1,7 @@
-"""Pull: press on a part (it lights up), pull it (the rigid preview follows), let go (the next state is predicted)."""
+"""Pull: press on a part (it lights up), pull it (the rigid preview follows), let go (the next state is predicted).
+
+A click with Ctrl adds what is under it to the part, one with Alt (or Shift, or the right button) takes it away.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 from model.drag import Drag
 from model.stages.state import Motion, Part, State
 from partrm_viewer.document import Snapshot
-from partrm_viewer.tools.base import Point
+from partrm_viewer.tools.base import Hand, Point
 
 
 @dataclass(eq=False)
@@ -48,6 +51,8 @@ class Host(Protocol):
 
     def predict(self, gesture: Gesture, drag: Drag) -> None: ...
 
+    def click_on_part(self, at_px: Point, adds: bool) -> None: ...
+
 
 class PullTool:
     """Turn the left button into part, preview and prediction jobs."""
@@ -59,14 +64,17 @@ class PullTool:
         self._host = host
         self.gesture: Gesture | None = None
 
-    def press(self, at_px: Point) -> None:
-        """Ask for the part under the pointer."""
+    def press(self, at_px: Point, hand: Hand = Hand.PLAIN) -> None:
+        """Ask for the part under the pointer, or for more or less of the one that is selected."""
         source = self._host.shown_snapshot()
         self.gesture = None
         if source is None or source.state is None:
             return
         if self._host.busy_predicting():
             self._host.say("The last pull is still being predicted; try again in a moment")
+            return
+        if hand is not Hand.PLAIN:
+            self._host.click_on_part(at_px, hand is Hand.ADD)
             return
         self.gesture = Gesture(source, source.state, at_px)
         self._host.find_part(self.gesture)

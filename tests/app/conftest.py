@@ -24,7 +24,7 @@ from model.drag import Drag
 from model.errors import DragError, ImageError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
-from model.stages.state import Motion, Part, Prediction, State
+from model.stages.state import Click, Motion, Outline, Part, Prediction, State
 from partrm_viewer.app import application
 from partrm_viewer.document import Document
 from partrm_viewer.window import Window
@@ -76,6 +76,8 @@ class FakePipeline:
         self.wait.set()
         self.splats = 6000
         self.calls: list[str] = []
+        self.prepared: list[State] = []
+        self.parts: list[Part | None] = []  # that it was asked to predict with
 
     def hold(self, progress: Progress) -> None:
         """Wait until the test lets go, as a network that can be cancelled would."""
@@ -101,6 +103,9 @@ class FakePipeline:
         white = np.where(alpha > 127, rgb, 255).astype(np.uint8)
         return State(white, alpha[..., 0] > 127, camera, camera, box_of_splats(self.splats))
 
+    def prepare(self, state: State, progress: Progress = silent) -> None:
+        self.prepared.append(state)
+
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         self.calls.append("part")
         self.hold(progress)
@@ -108,9 +113,41 @@ class FakePipeline:
         h, w = state.mask.shape
         if not (0 <= x < w and 0 <= y < h and state.mask[y, x]):
             raise DragError("There is nothing to pull here.", "Press on the object.")
-        mask = state.mask & (np.arange(w) < w / 2)
-        splats = state.gaussians.positions[:, 0] < 0
-        return Part(click_px, mask, splats, state.camera.unproject(np.array(click_px), 2.5), 0.9)
+        masks = [state.mask & (np.arange(w) < w * share) for share in (1 / 2, 5 / 8, 3 / 4)]
+        outlines = tuple(Outline(mask, 0.9) for mask in masks)
+        return replace(self.outlined(state, outlines[0].mask, click_px), outlines=outlines, clicks=(Click(click_px),))
+
+    def outlined(self, state: State, mask: np.ndarray, at_px: tuple[float, float]) -> Part:
+        """Take the splats that are seen in a mask."""
+        pixels, _ = state.camera.project(state.gaussians.positions)
+        col, row = np.clip(pixels.astype(int), 0, [mask.shape[1] - 1, mask.shape[0] - 1]).T
+        return Part(at_px, mask, mask[row, col], state.camera.unproject(np.array(at_px), 2.5), 0.9)
+
+    def clicked(self, state: State, part: Part, click: Click, radius_px: float, progress: Progress = silent) -> Part:
+        self.hold(progress)
+        y, x = np.ogrid[: state.mask.shape[0], : state.mask.shape[1]]
+        disc = np.hypot(x + 0.5 - click.at_px[0], y + 0.5 - click.at_px[1]) < 20
+        return self.painted(state, part, disc, click.adds)
+
+    def painted(
+        self, state: State, part: Part | None, area: np.ndarray, adds: bool, progress: Progress = silent
+    ) -> Part:
+        self.hold(progress)
+        mask = np.zeros_like(state.mask) if part is None else part.mask
+        mask = mask | (area & state.mask) if adds else mask & ~area
+        if not mask.any():
+            raise DragError("Nothing would be left of the part.", "Paint it.")
+        at_px = part.click_px if part is not None else ON_PART
+        return replace(self.outlined(state, mask, at_px), outlines=part.outlines if part else (), by_hand=True)
+
+    def another(self, state: State, part: Part, progress: Progress = silent) -> Part:
+        masks = [outline.mask for outline in part.outlines]
+        at = next((k for k, mask in enumerate(masks) if mask is part.mask), -1)
+        mask = masks[(at + 1) % len(masks)]
+        return replace(self.outlined(state, mask, part.click_px), outlines=part.outlines, by_hand=True)
+
+    def grabbed(self, state: State, part: Part, at_px: tuple[float, float]) -> Part:
+        return replace(part, click_px=at_px)
 
     def motion(self, state: State, part: Part, drag: Drag) -> Motion:
         amount, miss = SLIDE.solve(part.grab, state.camera, drag.end_px, (-1.0, 1.0))
@@ -121,6 +158,7 @@ class FakePipeline:
     ) -> Prediction:
         self.calls.append("predict" if part is not None else "predict without part")
         self.hold(progress)
+        self.parts.append(part)
         part = part or self.part(state, drags[0].start_px)
         motion = self.motion(state, part, drags[-1])
         moved = state.gaussians.moved(motion.T, part.splats)
@@ -174,7 +212,7 @@ class Driver:
         """Open a file and wait for its splats."""
         before = self.window.session.document.key
         self.window.open(path)
-        self.qtbot.waitUntil(lambda: self.document.key != before and self.document.shown is not None)
+        self.wait(lambda: self.document.key != before and self.document.shown is not None)
 
     @property
     def document(self) -> Document:
@@ -208,7 +246,7 @@ class Driver:
         self.wait(lambda: len(self.document.snapshots) == count + 1 and not self.window.bench.predicting)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=10_000)
+        self.qtbot.waitUntil(condition, timeout=60_000)
 
 
 MakeWindow = Callable[..., Window]

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from model.camera import Camera
 from model.drag import Drag
 from model.gaussians import Gaussians
-from model.stages.state import Part, Prediction, State
+from model.stages.state import Outline, Part, Prediction, State
 from partrm_viewer.document import Document, open_image, open_splats
 from partrm_viewer.history import History
 from partrm_viewer.session import Session
@@ -124,6 +125,30 @@ def test_removing_keeps_the_shown_state() -> None:
     session.remove(1)
     session.remove(0)
     assert len(session.document.snapshots) == 1
+
+
+def test_bytes_are_counted_also_of_arrays_that_a_tensor_owns() -> None:
+    outline = Outline(np.ones((6, 8), bool), 1.0, torch.zeros(100).numpy())
+    session = opened()
+    before = History(session.document).n_bytes
+    assert session.refine(session.document.snapshots[0].key, replace(part(), outlines=(outline,)), "paint")
+    assert History(session.document).n_bytes >= before + 400
+
+
+def test_refining_is_a_step_and_belongs_to_the_shown_state() -> None:
+    session = opened()
+    key = session.document.snapshots[0].key
+    session.select(key, part())
+    first, second = session.document.part, part()
+    assert session.refine(key, second, "paint") and session.undo_text == "paint"
+    session.undo()
+    assert session.document.part is first
+    session.redo()
+    assert session.document.part is second
+    pull(session)
+    assert not session.refine(key, part(), "paint")
+    session.undo()
+    assert session.document.part is second
 
 
 def test_undo_is_capped_by_bytes_and_shared_arrays_count_once() -> None:

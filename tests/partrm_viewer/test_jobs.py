@@ -23,7 +23,7 @@ class Inbox:
         self.log: list[str] = []
         self.jobs = Jobs(self.messages.put)
 
-    def job(self, name: str, run: Callable[[Progress], Any], preview: bool = False) -> Job:
+    def job(self, name: str, run: Callable[[Progress], Any], preview: bool = False, idle: bool = False) -> Job:
         return Job(
             name,
             run,
@@ -31,10 +31,11 @@ class Inbox:
             lambda error: self.log.append(f"{name} failed {error.title}"),
             lambda: self.log.append(f"{name} cancelled"),
             preview,
+            idle=idle,
         )
 
-    def submit(self, name: str, run: Callable[[Progress], Any], preview: bool = False) -> Job:
-        return self.jobs.submit(self.job(name, run, preview))
+    def submit(self, name: str, run: Callable[[Progress], Any], preview: bool = False, idle: bool = False) -> Job:
+        return self.jobs.submit(self.job(name, run, preview, idle))
 
     def receive(self, ends: int) -> list[Progressed]:
         progressed = []
@@ -183,3 +184,71 @@ def test_a_full_memory_is_told_in_plain_words_and_the_worker_lives_on(
     inbox.submit("next", counted(1))
     inbox.receive(ends=2)
     assert inbox.log == [f"large failed {told}", "next done 1"]
+
+
+class Steps:
+    """Work in ten steps that may be stopped after each, and that goes on where it was."""
+
+    def __init__(self) -> None:
+        self.begun, self.gate, self.steps, self.runs = threading.Event(), threading.Event(), 0, 0
+
+    def __call__(self, progress: Progress) -> int:
+        self.runs += 1
+        self.begun.set()
+        while self.steps < 10:
+            progress(self.steps / 10, "step")
+            if self.steps < 5 or self.gate.wait(0.002):
+                self.steps += 1
+        return self.steps
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_idle_work_gives_way_and_goes_on_afterwards(inbox: Inbox, preview: bool) -> None:
+    work = Steps()
+    inbox.submit("idle", work, idle=True)
+    work.begun.wait(5)
+    inbox.submit("user", lambda progress: work.steps, preview=preview)
+    inbox.receive(1)
+    assert inbox.log[0].startswith("user done")
+    work.gate.set()
+    inbox.receive(1)
+    assert inbox.log[1] == "idle done 10" and work.runs == 2
+
+
+def test_idle_work_waits_until_nothing_else_does(inbox: Inbox) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def first(progress: Progress) -> bool:
+        begun.set()
+        return gate.wait(5)
+
+    inbox.submit("first", first)
+    begun.wait(5)
+    for name in ("old idle", "idle"):
+        inbox.submit(name, lambda progress: 1, idle=True)
+    inbox.submit("user", lambda progress: 1)
+    inbox.submit("preview", lambda progress: 1, preview=True)
+    gate.set()
+    inbox.receive(5)
+    assert inbox.log == ["old idle cancelled", "first done True", "preview done 1", "user done 1", "idle done 1"]
+
+
+def test_newer_idle_work_replaces_the_older_one_for_good(inbox: Inbox) -> None:
+    work = Steps()
+    inbox.submit("old", work, idle=True)
+    work.begun.wait(5)
+    inbox.submit("new", lambda progress: 1, idle=True)
+    inbox.receive(2)
+    assert inbox.log == ["old cancelled", "new done 1"] and work.runs == 1
+
+
+def test_idle_work_that_gave_way_can_be_cancelled(inbox: Inbox) -> None:
+    work, begun = Steps(), threading.Event()
+    idle = inbox.submit("idle", work, idle=True)
+    work.begun.wait(5)
+    user = inbox.submit("user", endless(begun))
+    begun.wait(5)
+    inbox.jobs.cancel(idle)
+    inbox.jobs.cancel(user)
+    inbox.receive(2)
+    assert sorted(inbox.log) == ["idle cancelled", "user cancelled"] and work.runs == 1
