@@ -150,6 +150,7 @@ CATALOGUE: tuple[Weights, ...] = (
                 "feature_extractor_vae/preprocessor_config.json",
                 "tokenizer/vocab.json",
                 "tokenizer/merges.txt",
+                "tokenizer/special_tokens_map.json",
                 "text_encoder/config.json",
                 "text_encoder/model.safetensors",
                 "vision_encoder/config.json",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import; a list of what is there ne
 MAX_BYTES = 16 << 30  # several times the largest file the program knows
 MAX_HEADER = 32 << 20  # of a safetensors file, and the pickle of a checkpoint: both are read whole
 BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8}
-CHECKPOINTS = (".ckpt", ".pth", ".pt")
+CHECKPOINTS = (".ckpt", ".pth", ".pt", ".bin")
 PART = ".part"  # added to the name of a file that has come only in part
 AGAIN = "Download or copy the file again."
 Listing = dict[str, tuple[str, tuple[int, ...]]]  # tensor name -> dtype as safetensors writes it, shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QSurfaceFormat
@@ -13,6 +14,9 @@ from PySide6.QtWidgets import QApplication
 from partrm_viewer import theme
 from partrm_viewer.engine import Predictor, pipeline
 from partrm_viewer.window import TITLE, Window
+
+if TYPE_CHECKING:
+    from model.stages.pipeline import SidesBy
 
 
 def application() -> QApplication:
@@ -33,13 +37,13 @@ def application() -> QApplication:
     return app
 
 
-def run(path: Path | None, weights: str = "embedded", device: str = "auto", renderer: str = "auto") -> int:
+def run(path: Path | None, weights: str, device: str, renderer: str, sides: SidesBy) -> int:
     """Open the window, with a file or the start page; returns the exit code when it is closed."""
     app = application()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends the program
 
     def predictor_of(name: str) -> Predictor:
-        return pipeline(name, device, sam=True)
+        return pipeline(name, device, sam=True, sides=sides)
 
     window = Window(lambda: predictor_of(weights), renderer, predictor_of=predictor_of, network=weights)
     window.show()

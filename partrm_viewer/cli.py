@@ -151,6 +151,8 @@ def parser() -> Parser:
         known = "embedded (default), partdrag4d, objaverse_hq or a path"
         p.add_argument("--weights", default="embedded", metavar="NAME", help=known)
         p.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the networks run")
+        what = "who draws PartRM's other three views: Zero123++, the state's own splats (default: Zero123++ on a GPU)"
+        p.add_argument("--sides", choices=["auto", "zero123", "own"], default="auto", help=what)
 
     def add_renderer(p: Parser) -> None:
         p.add_argument(
@@ -276,7 +278,7 @@ def _view(options: argparse.Namespace) -> int:
         )
     from partrm_viewer.app import run
 
-    return run(options.file, options.weights, options.device, options.renderer)
+    return run(options.file, options.weights, options.device, options.renderer, options.sides)
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -293,6 +295,7 @@ def _predict(options: argparse.Namespace) -> int:
         mask=options.mask,
         box=options.box,
         weights=options.weights,
+        sides=options.sides,
         device=options.device,
         renderer=options.renderer,
         seed=options.seed,

@@ -13,7 +13,7 @@ from model.stages.state import Click, Motion, Part, Prediction, State
 from partrm_viewer.tools.box import Box
 
 if TYPE_CHECKING:
-    from model.stages.pipeline import Pipeline
+    from model.stages.pipeline import Pipeline, SidesBy
     from renderer.base import Renderer
 
 
@@ -71,11 +71,15 @@ class Engine:
 
 
 def pipeline(
-    weights: str = "embedded", device: str = "auto", renderer: Renderer | None = None, sam: bool = False
+    weights: str = "embedded",
+    device: str = "auto",
+    renderer: Renderer | None = None,
+    sam: bool = False,
+    sides: SidesBy = "auto",
 ) -> Pipeline:
     """Build the real predictor; a renderer (the CPU's, if none is given) draws its predicted states.
 
-    sam: let SAM outline the parts, where its weights are on this computer.
+    sam: let SAM outline the parts, where its weights are on this computer. sides: who draws PartRM's other views.
     """
     from model.stages.pipeline import Pipeline, choose_device, find_sam
 
@@ -85,4 +89,4 @@ def pipeline(
         renderer = CpuRenderer()
     drawn = renderer.render
     found = find_sam(choose_device(device)) if sam else None
-    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour, found)
+    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour, found, sides)

@@ -24,7 +24,7 @@ from renderer import capture, film
 from renderer.base import Renderer, choose
 
 if TYPE_CHECKING:
-    from model.stages.pipeline import Pipeline
+    from model.stages.pipeline import Pipeline, SidesBy
     from model.stages.state import Motion, Prediction
 
 TURNTABLE_FRAMES, TURNTABLE_FPS, TURNTABLE_SIZE_PX, TURNTABLE_FOV_DEG = 72, 24, 512, 30.0
@@ -43,6 +43,7 @@ class Job:
     mask: Path | None = None
     box: tuple[float, float, float, float] | None = None
     weights: str = "embedded"
+    sides: SidesBy = "auto"
     device: str = "auto"
     renderer: str = "auto"
     seed: int = 0
@@ -103,7 +104,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
 
         torch.manual_seed(job.seed)
         renderer, reason = choose(job.renderer)
-        pipeline = build(job.weights, job.device, renderer, sam=True)
+        pipeline = build(job.weights, job.device, renderer, sam=True, sides=job.sides)
     with clock.stage("load"):
         image = load_image(job.image)
         check_drags(job.drags, image.shape[1], image.shape[0])

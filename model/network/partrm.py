@@ -57,7 +57,7 @@ class PartRM(nn.Module):
         progress is called before each block and may raise Cancelled.
         """
         b, v, c, h, w = views.shape
-        views = views.reshape(b * v, c, h, w).contiguous(memory_format=torch.channels_last)
+        views = views.reshape(b * v, c, h, w).contiguous(memory_format=_memory_format(views.device))
         x = self.unet(views, drags_start, drags_end, v, progress)
         x = self.conv(x)
         return activate(x.view(b, v, 14, -1).transpose(2, 3).reshape(b, -1, 14))
@@ -110,12 +110,17 @@ def from_weights(
         raise WeightsError(f"These weights were not made for PartRM '{preset}'", hint)
     if unknown := tensors.keys() - expected.keys():
         log.warning("%d tensors in the weights are not used, the first is %s", len(unknown), min(unknown))
-    fitting = {}
+    fitting, order = {}, _memory_format(torch.device(device))
     for name in expected:
         tensor = tensors[name].to(device, torch.float32 if name.startswith(PRECISE) else dtype)
-        fitting[name] = tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+        fitting[name] = tensor.contiguous(memory_format=order) if tensor.ndim == 4 else tensor
     network.load_state_dict(fitting, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def _memory_format(device: torch.device) -> torch.memory_format:
+    """Return channels last for a GPU only: a processor's GroupNorm then loses digits where all of a view is white."""
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Mapping
 from functools import partial
 from importlib import import_module
@@ -13,8 +12,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from model.catalogue import gigabytes
 from model.errors import WeightsError
 from model.network.apart import load_triton
+from model.weights_file import load_checkpoint
 
 MAX_BYTES = 4 << 30  # the largest published one has 2.6 GB
 LARGEST_SIDE = 1024  # px of the published ones' input
@@ -79,24 +80,15 @@ class Attention(torch.nn.Module):
 
 
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """Read a .pth file of tensors; what else a pickle can do is refused, and the tensors stay on disk until used."""
-    try:
-        if not path.is_file():
-            raise WeightsError(f"There is no weight file {path}", AGAIN)
-        if path.stat().st_size > MAX_BYTES:
-            size = path.stat().st_size / 2**30
-            raise WeightsError(f"{path} is too large ({size:.1f} GB)", "Check that it holds SAM's weights.")
-        tensors = torch.load(path, "cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except OSError as error:
-        hint = "Check that you may read it."
-        raise WeightsError(f"{path} cannot be read ({error.strerror or error})", hint) from error
-    except WeightsError:
-        raise
-    except Exception as error:  # a damaged file, or one with program code in it, can fail in any way
-        raise WeightsError(f"{path} is damaged, or holds more than weights; nothing in it was run", AGAIN) from error
-    if not isinstance(tensors, Mapping) or not all(_sound(k, v) for k, v in tensors.items()):
+    """Read a .pth file of SAM's tensors, which stay on disk until they are used. Raises WeightsError."""
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise WeightsError(
+            f"{path} is too large ({gigabytes(path.stat().st_size)})", "Check that it holds SAM's weights."
+        )
+    tensors = load_checkpoint(path)
+    if not all(map(_sound, tensors.values())):
         raise _misfit(path)
-    return dict(tensors)
+    return tensors
 
 
 def build_sam(tensors: Mapping[str, torch.Tensor]) -> Any:
@@ -176,10 +168,8 @@ def fast_dtype(sam: Any) -> torch.dtype:
     return torch.bfloat16 if agrees and faster else torch.float32
 
 
-def _sound(key: object, value: object) -> bool:
-    """Tell whether an entry is a named tensor that is as large as it claims to be."""
-    if not isinstance(key, str) or not isinstance(value, torch.Tensor):
-        return False
+def _sound(value: torch.Tensor) -> bool:
+    """Tell whether a tensor is as large as it claims to be."""
     return value.is_floating_point() and value.is_contiguous() and value.layout is torch.strided
 
 

@@ -6,7 +6,6 @@ Nothing that is read is executed: configurations are JSON, weights safetensors, 
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -17,10 +16,12 @@ from torch import Tensor
 
 from model import weights
 from model.errors import PartRMError, WeightsError
+from model.network.apart import load_triton
 from model.network.euler_ancestral import TRAINED, linear_alphas
 from model.network.zero123 import TILE, Parts, Zero123
 from model.network.zero123_input import GREY, WHITE, Preparation
 from model.progress import Progress, silent
+from model.weights_file import load_checkpoint
 
 READING = "Reading Zero123++"
 AGAIN = "Fetch Zero123++ again, the whole folder."
@@ -64,7 +65,7 @@ def load_zero123(
     if finetuned is None:
         fill(unet, _tensors(folder / "unet"), dtype, folder / "unet")
     else:
-        tuned = {n.removeprefix(PREFIX): t for n, t in _checkpoint(finetuned).items() if n.startswith(PREFIX)}
+        tuned = {n.removeprefix(PREFIX): t for n, t in load_checkpoint(finetuned).items() if n.startswith(PREFIX)}
         fill(unet, tuned, dtype, finetuned)
     progress(0.6, READING)
     vae = _empty("diffusers", "AutoencoderKL", folder / "vae")
@@ -88,6 +89,7 @@ def load_zero123(
 
 def component(package: str, name: str) -> Any:
     """Import one class of a package of the extra `full`."""
+    load_triton()
     try:
         return getattr(import_module(package), name)
     except (ImportError, RuntimeError) as absent:  # RuntimeError: a package that a lazy import of theirs needs
@@ -183,30 +185,8 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
             return weights.load(folder / name)
     for name in PICKLED:
         if (folder / name).exists():
-            return _checkpoint(folder / name)
+            return load_checkpoint(folder / name)
     raise WeightsError(f"There are no weights in {folder}", AGAIN)
-
-
-def _checkpoint(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a file of torch.save: all of them, or those under `state_dict` where it has that.
-
-    They are mapped from the file: an optimiser's beside them cost no memory. Code is refused before it can run.
-    """
-    again = f"Fetch {path.name} again."
-    try:
-        whole: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError as error:
-        raise WeightsError(f"There is no file {path}", again) from error
-    except pickle.UnpicklingError as error:
-        hint = "Weights are numbers only; this file may run a program. Take it from where its authors published it."
-        raise WeightsError(f"{path} holds more than tensors, so it was not opened", hint) from error
-    except Exception as error:  # the readers under torch.load tell damage in many ways
-        raise WeightsError(f"{path} is damaged ({str(error).partition(chr(10))[0]})", again) from error
-    tensors = whole.get("state_dict", whole) if isinstance(whole, dict) else None
-    found = {n: t for n, t in tensors.items() if isinstance(t, Tensor)} if isinstance(tensors, dict) else {}
-    if not found:
-        raise WeightsError(f"{path} holds no weights", again)
-    return found
 
 
 def _renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

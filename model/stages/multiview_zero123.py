@@ -8,13 +8,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 
+from model import weights
 from model.camera import Camera
+from model.catalogue import CATALOGUE
 from model.errors import ImageError
 from model.network.drag_embedding import FRAME
+from model.network.partrm import fastest_dtype
 from model.network.partrm_input import FOV_Y_DEG, RADIUS, normalised, partdrag4d_cameras
 from model.network.zero123 import STEPS, Zero123, seeded
 from model.network.zero123_input import WHITE
+from model.network.zero123_load import load_zero123
 from model.progress import Progress, silent
 from model.stages.frame import window_of
 from model.stages.multiview import cut
@@ -99,6 +104,18 @@ def on_white(picture: np.ndarray) -> np.ndarray:
     except ImageError:  # a side from which there is nothing to be seen
         mask = np.zeros(picture.shape[:2], bool)
     return np.where(mask[..., None], picture / 255, 1.0).astype(np.float32)
+
+
+def open_sides(weights_name: str, device: torch.device) -> SidesOnce:
+    """Return what draws the sides for a PartRM: with the fine-tune of its name where that is here, else with v1.2.
+
+    Read when it is first needed. Raises WeightsError where Zero123++ is not on this computer.
+    """
+    folder = weights.find("zero123plus")
+    entry = next((e for e in CATALOGUE if e.name == f"zero123_{weights_name}"), None)
+    finetuned = weights.place(entry) if entry is not None and weights.status(entry).state == "present" else None
+    dtype = torch.float16 if device.type == "cuda" else fastest_dtype(device)
+    return SidesOnce(lambda progress: load_zero123(folder, finetuned, device, dtype, progress=progress))
 
 
 class SidesOnce:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from model.network.sam import load_sam
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
+from model.stages.multiview_zero123 import SidesOnce, open_sides
 from model.stages.part_mask import nearest_object_pixel
 from model.stages.predict import Predictor, Rasterize, pull, surface_picture
 from model.stages.predict_partrm import PartRMPredictor, load_partrm
@@ -30,6 +31,7 @@ from model.stages.segment import object_mask
 from model.stages.segment_sam import SamSegmenter
 from model.stages.state import Click, Motion, Part, Prediction, State
 
+SidesBy = Literal["auto", "zero123", "own"]
 T = TypeVar("T", bound=torch.nn.Module)
 
 
@@ -42,11 +44,14 @@ class Pipeline:
         device: str = "auto",
         rasterize: Rasterize = surface_picture,
         sam: Path | None = None,
+        sides: SidesBy = "auto",
     ) -> None:
         """Load the networks; raises WeightsError. `rasterize` draws predicted states for the image panel.
 
         weights: "embedded", or PartRM's by their name in the catalogue or the path of a file. sam: SAM's checkpoint,
-        loaded when it is first needed; without one the embedded network finds the parts.
+        loaded when it is first needed; without one the embedded network finds the parts. sides: who draws PartRM's
+        views 1 to 3 of a photo, Zero123++ or the state's own Gaussians; "auto" asks Zero123++ where it is on this
+        computer and a GPU does in seconds what takes minutes without one.
         """
         self.device = choose_device(device)
         partrm = None if weights == "embedded" else load_partrm(weights, self.device)
@@ -55,9 +60,10 @@ class Pipeline:
         part_net = load_network(PartNet, "part", self.device)
         load = None if sam is None else partial(_segmenter, sam, self.device)
         self.finder = PartFinder(part_net, self.completion, rasterize, load)
-        self.predictor: Predictor = (
-            PartRMPredictor(partrm, self.finder, rasterize, spread=spread_of(weights)) if partrm else self.finder
-        )
+        self.predictor: Predictor = self.finder
+        if partrm is not None:
+            drawn = find_sides(weights, self.device, sides)
+            self.predictor = PartRMPredictor(partrm, self.finder, rasterize, spread=spread_of(weights), sides=drawn)
         self.times_s: dict[str, float] = {}  # of the last open
 
     def open(
@@ -94,8 +100,10 @@ class Pipeline:
         return State(white, mask, camera, views[0].camera, gaussians)
 
     def prepare(self, state: State, progress: Progress = silent) -> None:
-        """Do now what the first click on a state needs; may be stopped, and goes on when it is called again."""
+        """Do now what the first click and pull on a state need; may be stopped, and goes on when it is called again."""
         self.finder.prepare(state, progress)
+        if isinstance(self.predictor, PartRMPredictor):
+            self.predictor.views(state, progress)
 
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         """Find the part under a click; raises DragError on the background."""
@@ -148,6 +156,18 @@ def find_sam(device: torch.device) -> Path | None:
         except WeightsError:
             continue
     return None
+
+
+def find_sides(weights: str, device: torch.device, sides: SidesBy) -> SidesOnce | None:
+    """Choose what draws PartRM's views 1 to 3, see Pipeline; raises WeightsError where "zero123" is not here."""
+    if sides == "own" or (sides == "auto" and device.type == "cpu"):
+        return None
+    try:
+        return open_sides(weights, device)
+    except WeightsError:
+        if sides == "zero123":
+            raise
+        return None
 
 
 def choose_device(name: str) -> torch.device:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from model.network.partrm_input import SIZE, partdrag4d_cameras, prepare_views
 from model.progress import Progress, silent
 from model.stages.frame import window_of
 from model.stages.multiview import cut
+from model.stages.multiview_zero123 import SidesOnce
 from model.stages.predict import EmbeddedPredictor, Rasterize, by_part, pull, seen_state
 from model.stages.propagate import SPREAD, onto_part, propagate
 from model.stages.state import Part, Prediction, State
@@ -32,7 +34,8 @@ NEAREST = 0.1  # how flat a lens may press the depths behind the object, see `ca
 class PartRMPredictor:
     """Ask PartRM for the next state; the part under a click and the preview's motion stay the embedded network's.
 
-    Views 1 to 3 are drawn from the state's own Gaussians; a multi-view diffusion stage takes their place later.
+    Views 1 to 3 of a photo are drawn by `sides` where that is given, else from the state's own Gaussians, as those of
+    every state that PartRM has predicted are. A state's views are made once.
     """
 
     name = "partrm"
@@ -44,10 +47,13 @@ class PartRMPredictor:
         rasterize: Rasterize,
         size: int = SIZE,
         spread: int = SPREAD,
+        sides: SidesOnce | None = None,
     ) -> None:
         """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one."""
         self.network, self.embedded, self.rasterize = network, embedded, rasterize
-        self.size, self.spread = size, spread
+        self.size, self.spread, self.sides = size, spread, sides
+        self._views: WeakKeyDictionary[State, torch.Tensor] = WeakKeyDictionary()
+        self._made: WeakSet[State] = WeakSet()  # the states that it has predicted
 
     def part(self, state: State, click_px: tuple[float, float]) -> Part:
         return self.embedded.part(state, click_px)
@@ -62,24 +68,38 @@ class PartRMPredictor:
         first, pulls = groups[0]
         motion = pull(state, first, pulls)
         clock("motion")
-        progress(0.3, "Looking from four sides")
-        cameras = partdrag4d_cameras(FRAME)
-        device = next(self.network.parameters()).device
-        pictures = torch.from_numpy(input_pictures(state, cameras, self.rasterize)).to(device)
-        views = prepare_views(pictures, cameras, self.size)
+        progress(0.1, "Looking from four sides")
+        views = self.views(state, lambda f, what: progress(0.1 + 0.25 * f, what))
+        device = views.device
         spread = [spread_drags(state, moving, own, self.spread, device) for moving, own in groups]
         starts, ends = (torch.cat(points)[None] for points in zip(*spread, strict=True))
         clock("views")
         with torch.inference_mode():
             out = self.network(views, starts, ends, lambda f, what: progress(0.35 + 0.55 * f, what))
         made = gaussians_from_output(out[0])
-        gaussians = carried(made.select(made.opacities >= FAINT), cameras[0], state.crop)
+        first_camera = partdrag4d_cameras(FRAME)[0]
+        gaussians = carried(made.select(made.opacities >= FAINT), first_camera, state.crop)
         clock("network")
         progress(0.9, "Drawing the new state")
         after = seen_state(state, gaussians, self.rasterize)
+        self._made.add(after)
         clock("picture")
         progress(1.0, "Done")
         return Prediction(after, first, motion, times)
+
+    def views(self, state: State, progress: Progress = silent) -> torch.Tensor:
+        """Return what the network sees of a state, (1, 4, 9, size, size), on its device; worked out once."""
+        if state not in self._views:
+            cameras = partdrag4d_cameras(FRAME)
+            if self.sides is None or state in self._made:
+                pictures = input_pictures(state, cameras, self.rasterize)
+            else:
+                sides = self.sides(state, progress).three()
+                cameras = [cameras[0], *sides.cameras]
+                pictures = np.concatenate([input_pictures(state, cameras[:1], self.rasterize), sides.pictures])
+            device = next(self.network.parameters()).device
+            self._views[state] = prepare_views(torch.from_numpy(pictures).to(device), cameras, self.size)
+        return self._views[state]
 
 
 class _Clock:

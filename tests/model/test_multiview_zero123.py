@@ -1,5 +1,6 @@
 """Zero123++ as a stage: what it is shown, which views PartRM gets of it, and that they are drawn once."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from model import weights
 from model.camera import Camera
-from model.errors import Cancelled, ImageError
+from model.errors import Cancelled, ImageError, WeightsError
 from model.gaussians import Gaussians
 from model.network.drag_embedding import FRAME
 from model.network.partrm_input import RADIUS, partdrag4d_cameras, prepare_views
@@ -24,10 +26,12 @@ from model.stages.multiview_zero123 import (
     draw_sides,
     enlarged,
     on_white,
+    open_sides,
     vanilla_cameras,
     whitened,
 )
 from model.stages.state import State
+from model.weights import Status
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
 GOLDEN = SHARED / "zero123_tiny"
@@ -211,3 +215,28 @@ def test_a_cancelled_drawing_is_begun_again(tiny: Zero123) -> None:
         sides(seen, stop)
     assert not sides.kept
     assert sides(seen).pictures.shape == (3, FRAME, FRAME, 3)
+
+
+@golden
+def test_the_finetune_of_partrms_name_is_read_where_it_was_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "data_folder", lambda: tmp_path)
+    with pytest.raises(WeightsError, match="zero123plus"):
+        open_sides("partdrag4d", torch.device("cpu"))
+    for name in ("zero123plus", "zero123_partdrag4d"):
+        place = weights.place(weights.known(name))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if name == "zero123plus":
+            shutil.copytree(GOLDEN / "model", place)
+        else:
+            shutil.copy(GOLDEN / "finetuned.ckpt", place)
+        for path in weights.file_places(weights.known(name)).values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()  # what the tiny model does without
+    monkeypatch.setattr(
+        weights, "status", lambda entry: Status("present" if weights.place(entry).exists() else "absent")
+    )
+    tuned = open_sides("partdrag4d", torch.device("cpu")).opened(silent)
+    vanilla = open_sides("objaverse_hq", torch.device("cpu")).opened(silent)
+    assert tuned.parts.background == WHITE and vanilla.parts.background == GREY

@@ -1,5 +1,6 @@
 """PartRM behind the predictor's seam: what it is shown, where its Gaussians end, and how it stops."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from model.gaussians import Gaussians, matrix_from_quaternion
 from model.network.embedded import Completion, PartNet, Surface
 from model.network.partrm import PartRM
 from model.network.partrm_input import partdrag4d_cameras
-from model.progress import silent
+from model.network.zero123 import Zero123
+from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, input_camera, photo_camera, window_of
-from model.stages.pipeline import Pipeline
+from model.stages.multiview_zero123 import Sides, SidesOnce
+from model.stages.pipeline import Pipeline, find_sides
 from model.stages.predict import EmbeddedPredictor, surface_picture
 from model.stages.predict_partrm import PartRMPredictor, carried, input_pictures, load_partrm, spread_drags
 from model.stages.reconstruct import view_discs
@@ -236,6 +239,43 @@ def test_pipeline_predicts_with_weights_from_a_file(tmp_path: Path, monkeypatch:
     prediction = pipeline.predict(before, [PULL], found, silent)
     assert prediction.part is found and len(prediction.state.gaussians) > 0
     assert Pipeline(device="cpu").predictor.name == "embedded"
+
+
+def test_sides_of_a_photo_are_asked_for_once_and_those_of_a_predicted_state_never() -> None:
+    asked: list[State] = []
+
+    class Recorded(SidesOnce):
+        def __call__(self, of: State, progress: Progress = silent) -> Sides:
+            asked.append(of)
+            progress(0.5, "Drawing")
+            grey = np.full((3, 512, 512, 3), 0.5, np.float32)
+            return Sides(tuple(partdrag4d_cameras()[1:]), grey)
+
+    def never(progress: Progress) -> Zero123:
+        raise AssertionError
+
+    with_sides, before = predictor(), state()
+    with_sides.sides = Recorded(never)
+    found = part(before)
+    first = with_sides.predict(before, [PULL], found)
+    assert asked == [before]
+    views = with_sides.views(before)
+    own = predictor().views(before)
+    torch.testing.assert_close(views[:, 0], own[:, 0])  # the photo itself
+    torch.testing.assert_close(views[:, 1:, 3:], own[:, 1:, 3:])  # the same rays
+    assert views[0, 1, :3].std(dim=(1, 2)).max() < 1e-6 < own[0, 1, :3].std()
+    with_sides.predict(before, [Drag(PULL.start_px, (90.0, 45.0))], found)
+    with_sides.predict(first.state, [PULL], replace(found, splats=np.ones(len(first.state.gaussians), bool)))
+    assert asked == [before]
+
+
+def test_zero123_is_asked_where_it_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "data_folder", lambda: tmp_path)
+    for sides in ("auto", "own"):
+        assert find_sides("partdrag4d", CPU, sides) is None
+    with pytest.raises(WeightsError) as caught:
+        find_sides("partdrag4d", CPU, "zero123")
+    assert "zero123plus" in caught.value.title
 
 
 def test_absent_weights_say_where_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
