@@ -81,12 +81,12 @@ def pipeline(
 
     sam: let SAM outline the parts, where its weights are on this computer. sides: who draws PartRM's other views.
     """
-    from model.stages.pipeline import Pipeline, choose_device, find_sam
+    from model.stages.pipeline import Pipeline
 
     if renderer is None:
         from renderer.cpu import CpuRenderer
 
         renderer = CpuRenderer()
     drawn = renderer.render
-    found = find_sam(choose_device(device)) if sam else None
-    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour, found, sides)
+    asked = "auto" if sam else None
+    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour, asked, sides)

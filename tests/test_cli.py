@@ -43,7 +43,7 @@ def one_splat(x: float = 0.0) -> Gaussians:
 class SlidingPipeline:
     """Stands in for the networks: the one splat slides along x, a hundredth of a unit a pixel."""
 
-    def __init__(self, weights: str = "embedded", device: str = "auto", rasterize: object = None) -> None:
+    def __init__(self, weights: str, device: str, rasterize: object, sam: str | None, sides: str) -> None:
         if weights != "embedded":
             raise WeightsError(f"There are no weights “{weights}”.", "Use embedded.")
         self.device = "cpu"

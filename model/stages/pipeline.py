@@ -43,22 +43,23 @@ class Pipeline:
         weights: str = "embedded",
         device: str = "auto",
         rasterize: Rasterize = surface_picture,
-        sam: Path | None = None,
+        sam: Path | Literal["auto"] | None = None,
         sides: SidesBy = "auto",
     ) -> None:
         """Load the networks; raises WeightsError. `rasterize` draws predicted states for the image panel.
 
         weights: "embedded", or PartRM's by their name in the catalogue or the path of a file. sam: SAM's checkpoint,
-        loaded when it is first needed; without one the embedded network finds the parts. sides: who draws PartRM's
-        views 1 to 3 of a photo, Zero123++ or the state's own Gaussians; "auto" asks Zero123++ where it is on this
-        computer and a GPU does in seconds what takes minutes without one.
+        or "auto" for the one on this computer, loaded when it is first needed; without one the embedded network finds
+        the parts. sides: who draws PartRM's views 1 to 3 of a photo, Zero123++ or the state's own Gaussians; "auto"
+        asks Zero123++ where it is on this computer and a GPU does in seconds what takes tens of minutes without one.
         """
         self.device = choose_device(device)
         partrm = None if weights == "embedded" else load_partrm(weights, self.device)
         self.surface = load_network(Surface, "surface", self.device)
         self.completion = load_network(Completion, "completion", self.device)
         part_net = load_network(PartNet, "part", self.device)
-        load = None if sam is None else partial(_segmenter, sam, self.device)
+        checkpoint = find_sam(self.device) if sam == "auto" else sam
+        load = None if checkpoint is None else partial(_segmenter, checkpoint, self.device)
         self.finder = PartFinder(part_net, self.completion, rasterize, load)
         self.predictor: Predictor = self.finder
         if partrm is not None:
