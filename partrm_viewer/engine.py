@@ -87,6 +87,5 @@ def pipeline(
         from renderer.cpu import CpuRenderer
 
         renderer = CpuRenderer()
-    drawn = renderer.render
-    asked = "auto" if sam else None
-    return Pipeline(weights, device, lambda gaussians, camera: drawn(gaussians, camera).colour, asked, sides)
+    draw = renderer.render
+    return Pipeline(weights, device, lambda g, camera: draw(g, camera).colour, "auto" if sam else None, sides)
