@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from model.stages.predict import EmbeddedPredictor, Rasterize, by_part, pull, se
 from model.stages.propagate import SPREAD, onto_part, propagate
 from model.stages.state import Part, Prediction, State
 
+KEPT = 3  # states whose views are not made again
 FAINT = 0.005  # Gaussians less opaque than this are left out
 NEAREST = 0.1  # how flat a lens may press the depths behind the object, see `carried`
 
@@ -35,7 +37,7 @@ class PartRMPredictor:
     """Ask PartRM for the next state; the part under a click and the preview's motion stay the embedded network's.
 
     Views 1 to 3 of a photo are drawn by `sides` where that is given, else from the state's own Gaussians, as those of
-    every state that PartRM has predicted are. A state's views are made once.
+    every state that PartRM has predicted are. The last few states' views are kept.
     """
 
     name = "partrm"
@@ -52,7 +54,7 @@ class PartRMPredictor:
         """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one."""
         self.network, self.embedded, self.rasterize = network, embedded, rasterize
         self.size, self.spread, self.sides = size, spread, sides
-        self._views: WeakKeyDictionary[State, torch.Tensor] = WeakKeyDictionary()
+        self._views: deque[tuple[State, torch.Tensor]] = deque(maxlen=KEPT)
         self._made: WeakSet[State] = WeakSet()  # the states that it has predicted
 
     def part(self, state: State, click_px: tuple[float, float]) -> Part:
@@ -88,18 +90,21 @@ class PartRMPredictor:
         return Prediction(after, first, motion, times)
 
     def views(self, state: State, progress: Progress = silent) -> torch.Tensor:
-        """Return what the network sees of a state, (1, 4, 9, size, size), on its device; worked out once."""
-        if state not in self._views:
-            cameras = partdrag4d_cameras(FRAME)
-            if self.sides is None or state in self._made:
-                pictures = input_pictures(state, cameras, self.rasterize)
-            else:
-                sides = self.sides(state, progress).three()
-                cameras = [cameras[0], *sides.cameras]
-                pictures = np.concatenate([input_pictures(state, cameras[:1], self.rasterize), sides.pictures])
-            device = next(self.network.parameters()).device
-            self._views[state] = prepare_views(torch.from_numpy(pictures).to(device), cameras, self.size)
-        return self._views[state]
+        """Return what the network sees of a state, (1, 4, 9, size, size), on its device; the last few states' are kept."""
+        known = next((views for of, views in self._views if of is state), None)
+        if known is not None:
+            return known
+        cameras = partdrag4d_cameras(FRAME)
+        if self.sides is None or state in self._made:
+            pictures = input_pictures(state, cameras, self.rasterize)
+        else:
+            sides = self.sides(state, progress).three()
+            cameras = [cameras[0], *sides.cameras]
+            pictures = np.concatenate([input_pictures(state, cameras[:1], self.rasterize), sides.pictures])
+        device = next(self.network.parameters()).device
+        views = prepare_views(torch.from_numpy(pictures).to(device), cameras, self.size)
+        self._views.append((state, views))
+        return views
 
 
 class _Clock:
