@@ -90,7 +90,7 @@ class PartRMPredictor:
         return Prediction(after, first, motion, times)
 
     def views(self, state: State, progress: Progress = silent) -> torch.Tensor:
-        """Return what the network sees of a state, (1, 4, 9, size, size), on its device; kept for the last few states."""
+        """Return what the network sees of a state, (1, 4, 9, size, size), on its device; kept for a few states."""
         known = next((views for of, views in self._views if of is state), None)
         if known is not None:
             return known
