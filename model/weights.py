@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -130,9 +131,10 @@ def find(name_or_path: str | Path) -> Path:
             if now.state == "present":
                 return place(entry)
             raise missing(entry, now)
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
+    with suppress(OSError, RuntimeError):  # no name that a file could have, no such user
+        path = Path(name_or_path).expanduser()
+        if path.is_file():
+            return path
     names = ", ".join(("embedded", *(entry.name for entry in catalogue.CATALOGUE if entry.kind == "partrm")))
     raise WeightsError(f"There are no weights '{name_or_path}'", f"Give one of {names}, or the path of a file.")
 

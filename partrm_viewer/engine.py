@@ -62,7 +62,9 @@ class Engine:
     def change(self, make: Callable[[], Predictor], progress: Progress) -> None:
         """Take another predictor; where it cannot be made, the one before stays."""
         progress(0.0, "Loading the model")
-        self._predictor, self._make = make(), make
+        made = make()
+        progress(1.0, "Loading the model")  # one that was cancelled meanwhile is not taken
+        self._predictor, self._make = made, make
 
     def motion_of(self, state: State, part: Part, drag: Drag) -> Motion:
         """Return the rigid preview of a pull; GUI thread, a few milliseconds of NumPy."""

@@ -76,7 +76,8 @@ class GlScreen:
             self._before = None
         else:
             self._before = self._before or _Shown(self._jobs, self._later, self._failed)
-            self._before.set_gaussians(before)
+            if self._before.gaussians is not before:  # else the line alone was moved
+                self._before.set_gaussians(before)
         self._canvas.update()
 
     def look(self, camera: Camera, background: Colour) -> None:

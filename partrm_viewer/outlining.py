@@ -98,11 +98,12 @@ class Outlining:
         self._change("other outline", change)
 
     def take_back(self) -> bool:
-        """Stop the newest change of the part that is on its way; returns False where there is none."""
-        if not self._changes or (job := self._changes[-1].job) is None:
-            return False
-        self._jobs.cancel(job)
-        return True
+        """Stop the newest change of the shown state's part that is on its way; returns False where there is none."""
+        for change in reversed(self._mine()):
+            if change.job is not None and not change.job.stop.is_set():
+                self._jobs.cancel(change.job)
+                return True
+        return False
 
     def mask(self) -> np.ndarray | None:
         """Return the selected part's mask with the strokes that are on their way, (H, W) bool."""
@@ -130,8 +131,10 @@ class Outlining:
 
         def run(progress: Progress) -> Part:
             predictor = self._engine.predictor(progress)
-            change.held.part = run_change(predictor, state, change.held.part, progress)
-            return change.held.part
+            part = run_change(predictor, state, change.held.part, progress)
+            progress(1.0, "Outlining the part")  # one that was taken back changes nothing
+            change.held.part = part
+            return part
 
         def ended() -> None:
             self._changes.remove(change)

@@ -76,8 +76,11 @@ class Workbench:
 
         def done(_: None) -> None:
             then(True)
-            if self._session.document.image is not None and self._session.document.shown is None:
+            shown = self._session.document.shown
+            if self._session.document.image is not None and shown is None:
                 self.build()
+            elif shown is not None and shown.state is not None:
+                self._prepare(shown.state)
 
         def failed(error: PartRMError) -> None:
             then(False)
@@ -229,8 +232,9 @@ class Workbench:
         shown = new.shown
         if shown is None or shown.state is None or (old.shown is not None and old.shown.state is shown.state):
             return
-        state = shown.state
+        self._prepare(shown.state)
 
+    def _prepare(self, state: State) -> None:
         def run(progress: Progress) -> None:
             self._engine.predictor(progress).prepare(state, progress)
 

@@ -161,7 +161,8 @@ def find_sam(device: torch.device) -> Path | None:
 
 def find_sides(weights: str, device: torch.device, sides: SidesBy) -> SidesOnce | None:
     """Choose what draws PartRM's views 1 to 3, see Pipeline; raises WeightsError where "zero123" is not here."""
-    if sides == "own" or (sides == "auto" and device.type == "cpu"):
+    packages = all(find_spec(name) is not None for name in ("diffusers", "transformers"))
+    if sides == "own" or (sides == "auto" and (device.type == "cpu" or not packages)):
         return None
     try:
         return open_sides(weights, device)

@@ -250,7 +250,9 @@ def seen_state(before: State, gaussians: Gaussians, rasterize: Rasterize) -> Sta
     camera = before.camera.resized(max(1, round(w * scale)), max(1, round(h * scale)))
     frame = cv2.resize(rasterize(gaussians, camera), (w, h), interpolation=cv2.INTER_LINEAR)
     image = np.clip(frame[..., :3] + 1 - frame[..., 3:], 0, 1) * 255
-    return replace(before, image=image.round().astype(np.uint8), mask=frame[..., 3] > 0.5, gaussians=gaussians)
+    return replace(
+        before, image=image.round().astype(np.uint8), mask=frame[..., 3] > 0.5, gaussians=gaussians, predicted=True
+    )
 
 
 def surface_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -37,7 +36,7 @@ class PartRMPredictor:
     """Ask PartRM for the next state; the part under a click and the preview's motion stay the embedded network's.
 
     Views 1 to 3 of a photo are drawn by `sides` where that is given, else from the state's own Gaussians, as those of
-    every state that PartRM has predicted are. The last few states' views are kept.
+    every predicted state are. The last few states' views are kept.
     """
 
     name = "partrm"
@@ -55,7 +54,6 @@ class PartRMPredictor:
         self.network, self.embedded, self.rasterize = network, embedded, rasterize
         self.size, self.spread, self.sides = size, spread, sides
         self._views: deque[tuple[State, torch.Tensor]] = deque(maxlen=KEPT)
-        self._made: WeakSet[State] = WeakSet()  # the states that it has predicted
 
     def part(self, state: State, click_px: tuple[float, float]) -> Part:
         return self.embedded.part(state, click_px)
@@ -80,11 +78,13 @@ class PartRMPredictor:
             out = self.network(views, starts, ends, lambda f, what: progress(0.35 + 0.55 * f, what))
         made = gaussians_from_output(out[0])
         first_camera = partdrag4d_cameras(FRAME)[0]
-        gaussians = carried(made.select(made.opacities >= FAINT), first_camera, state.crop)
+        shown = made.opacities >= FAINT
+        if not shown.any():
+            raise WeightsError("PartRM drew nothing", "Its weights are damaged, or another network's: verify them.")
+        gaussians = carried(made.select(shown), first_camera, state.crop)
         clock("network")
         progress(0.9, "Drawing the new state")
         after = seen_state(state, gaussians, self.rasterize)
-        self._made.add(after)
         clock("picture")
         progress(1.0, "Done")
         return Prediction(after, first, motion, times)
@@ -95,7 +95,7 @@ class PartRMPredictor:
         if known is not None:
             return known
         cameras = partdrag4d_cameras(FRAME)
-        if self.sides is None or state in self._made:
+        if self.sides is None or state.predicted:
             pictures = input_pictures(state, cameras, self.rasterize)
         else:
             sides = self.sides(state, progress).three()

@@ -30,6 +30,7 @@ class State:
     camera: Camera  # the input camera at the image's size
     crop: Camera  # the same view cut to the square that the networks see
     gaussians: Gaussians
+    predicted: bool = False  # or seen in a photo
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,7 @@ def _hand(event: QMouseEvent) -> Hand:
 
 def _thinned(image: np.ndarray) -> np.ndarray:
     """Leave out pixels that the screen has no room for."""
-    step = max(1, max(image.shape[:2]) // SHOWN_PX)
+    step = max(1, -(-max(image.shape[:2]) // SHOWN_PX))
     return np.ascontiguousarray(image[::step, ::step])
 
 

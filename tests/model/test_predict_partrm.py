@@ -269,6 +269,15 @@ def test_sides_of_a_photo_are_asked_for_once_and_those_of_a_predicted_state_neve
     assert asked == [before]
 
 
+def test_weights_from_which_nothing_comes_are_told() -> None:
+    broken, before = predictor(), state()
+    with torch.no_grad():
+        for parameter in broken.network.parameters():
+            parameter.fill_(torch.nan)
+    with pytest.raises(WeightsError, match="drew nothing"):
+        broken.predict(before, [PULL], part(before))
+
+
 def test_zero123_is_asked_where_it_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "data_folder", lambda: tmp_path)
     for sides in ("auto", "own"):

@@ -104,3 +104,9 @@ def test_unknown_names_are_told_the_known_ones() -> None:
 
 def test_embedded_weights_have_their_places() -> None:
     assert [weights.embedded(name).name for name in weights.EMBEDDED] == [f"{n}.safetensors" for n in weights.EMBEDDED]
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x.safetensors", "x" * 5000])
+def test_names_that_no_file_can_have_are_refused_like_others(name: str) -> None:
+    with pytest.raises(WeightsError, match="There are no weights"):
+        weights.find(name)
