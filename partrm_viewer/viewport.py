@@ -202,6 +202,7 @@ class Viewport(QWidget):
             old.close()
             self.screen_.set_gaussians(self._gaussians)
             self.screen_.set_part(self._splats)
+            self.screen_.set_motion(self.motion)
             self._place_split()
             self._adopt_screen()
         self.screen_error = error

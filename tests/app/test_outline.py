@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from model.errors import WeightsError
+from model.progress import Progress
 from model.stages.pipeline import Pipeline
 from tests.app.conftest import Driver
 from tests.model.tiny_sam import save_tiny_sam
@@ -173,6 +175,44 @@ def test_undo_takes_back_a_stroke_that_is_on_its_way(hand: Hand, fake: Any) -> N
     hand.window.undo()
     hand.window.undo()
     assert hand.mask is before
+
+
+def test_each_undo_takes_back_one_more_while_strokes_are_on_their_way(hand: Hand, fake: Any) -> None:
+    hand.select()
+    before = hand.mask
+    hand.window.use_brush()
+    hand.stroke((170.0, 130.0))
+    fake.wait.clear()
+    hand.stroke((190.0, 130.0), wait=False)
+    hand.stroke((210.0, 130.0), wait=False)
+    for _ in range(3):
+        hand.window.undo()
+    fake.wait.set()
+    hand.driver.wait(lambda: not hand.window.bench.outlining.busy)
+    assert hand.mask is before
+
+
+def test_a_stroke_taken_back_too_late_to_stop_does_not_come_back_with_the_next(
+    hand: Hand, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand.select()
+    assert not hand.has((190.0, 130.0)) and not hand.has((210.0, 130.0))
+    hand.window.use_brush()
+    begun = threading.Event()
+
+    def hold(progress: Progress) -> None:  # as the real one: once begun it does not look up
+        begun.set()
+        fake.wait.wait(5)
+
+    monkeypatch.setattr(fake, "hold", hold)
+    fake.wait.clear()
+    hand.stroke((190.0, 130.0), wait=False)
+    assert begun.wait(5)
+    hand.window.undo()
+    hand.stroke((210.0, 130.0), wait=False)
+    fake.wait.set()
+    hand.driver.wait(lambda: not hand.window.bench.outlining.busy)
+    assert hand.has((210.0, 130.0)) and not hand.has((190.0, 130.0))
 
 
 def test_a_part_can_be_painted_from_nothing(hand: Hand) -> None:
