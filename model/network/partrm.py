@@ -6,7 +6,6 @@ Key for key and number for number the released network; LGM (Tang et al. 2024) w
 from __future__ import annotations
 
 import logging
-import time
 
 import torch
 import torch.nn.functional as F
@@ -121,22 +120,3 @@ def from_weights(
 def _memory_format(device: torch.device) -> torch.memory_format:
     """Return channels last for a GPU only: a processor's GroupNorm then loses digits where all of a view is white."""
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
-
-
-def fastest_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16, in which the network was trained, where this device multiplies faster in it; else float32.
-
-    Measured on one product of matrices, some milliseconds: processors without units for it emulate bfloat16.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        x = torch.ones(512, 512, dtype=dtype)
-        tries = []
-        for _ in range(4):
-            start = time.perf_counter()
-            x @ x
-            tries.append(time.perf_counter() - start)
-        seconds[dtype] = min(tries)
-    return torch.bfloat16 if seconds[torch.bfloat16] < 0.8 * seconds[torch.float32] else torch.float32

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +12,19 @@ import torch.nn.functional as F
 
 from model.catalogue import gigabytes
 from model.errors import WeightsError
-from model.network.apart import load_triton
+from model.network.extra import extra
 from model.weights_file import load_checkpoint
 
 MAX_BYTES = 4 << 30  # the largest published one has 2.6 GB
 LARGEST_SIDE = 1024  # px of the published ones' input
 DECODER_HEADS = 8  # the one thing that the tensors do not tell; the same in all published ones
-GAIN = 1.3  # how much faster bfloat16 must be to be taken
-AGREES = 0.02  # largest relative error that bfloat16 may make in one layer
 AGAIN = "Download it again: sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth and sam_vit_h_4b8939.pth are read."
 
 
 def load_sam(path: Path, device: torch.device | str = "cpu") -> Any:
     """Load a SAM checkpoint (vit_b, vit_l, vit_h: told from its tensors) as segment_anything's Sam, ready to be used.
 
-    Raises WeightsError where the package is absent, or the file is absent, damaged or another network's.
+    Raises WeightsError where the file is absent, damaged or another network's, PartRMError without the package.
     """
     tensors = read_checkpoint(path)
     try:
@@ -96,7 +92,7 @@ def build_sam(tensors: Mapping[str, torch.Tensor]) -> Any:
 
     What is raised where they are not SAM's depends on which one is wrong.
     """
-    modeling = _segment_anything("modeling")
+    modeling = extra("segment_anything", "modeling", "SAM")
     grid, dim = tensors["image_encoder.pos_embed"].shape[1::2]
     patch = tensors["image_encoder.patch_embed.proj.weight"].shape[-1]
     names = {k.split(".")[2] for k in tensors if k.startswith("image_encoder.blocks.")}
@@ -144,28 +140,7 @@ def build_sam(tensors: Mapping[str, torch.Tensor]) -> Any:
 
 def resize_longest_side(side_px: int) -> Any:
     """Return what brings images and clicks to the size that a Sam sees."""
-    return _segment_anything("utils.transforms").ResizeLongestSide(side_px)
-
-
-def fast_dtype(sam: Any) -> torch.dtype:
-    """Choose what the image encoder computes in: float16 on a GPU, bfloat16 where the CPU gains by it and agrees."""
-    layer = sam.image_encoder.blocks[0].mlp
-    device, dim = sam.pixel_mean.device, layer.lin1.in_features
-    if device.type != "cpu":
-        return torch.float16
-    x = torch.randn(512, dim, generator=torch.Generator().manual_seed(0))
-    took: dict[torch.dtype, float] = {}
-    out = {}
-    with torch.inference_mode():
-        for dtype in (torch.float32, torch.bfloat16) * 4:  # the first run sets up its kernels; the shortest counts
-            with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-                start = time.perf_counter()
-                out[dtype] = layer(x).float()
-                took[dtype] = min(time.perf_counter() - start, took.get(dtype, 1e9))
-    exact, rough = out[torch.float32], out[torch.bfloat16]
-    agrees = bool((rough - exact).norm() <= AGREES * exact.norm())
-    faster = took[torch.float32] > GAIN * took[torch.bfloat16]
-    return torch.bfloat16 if agrees and faster else torch.float32
+    return extra("segment_anything.utils.transforms", "ResizeLongestSide", "SAM")(side_px)
 
 
 def _sound(value: torch.Tensor) -> bool:
@@ -175,12 +150,3 @@ def _sound(value: torch.Tensor) -> bool:
 
 def _misfit(path: Path, why: str = "") -> WeightsError:
     return WeightsError(f"{path} does not hold SAM's weights" + (f": {why}" if why else ""), AGAIN)
-
-
-def _segment_anything(module: str) -> Any:
-    load_triton()
-    try:
-        return import_module(f"segment_anything.{module}")
-    except ImportError as absent:
-        hint = "Install it: pip install 'partrm-viewer[full]'"
-        raise WeightsError("SAM needs the package segment_anything", hint) from absent

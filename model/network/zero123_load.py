@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ import torch
 from torch import Tensor
 
 from model import weights
-from model.errors import PartRMError, WeightsError
-from model.network.apart import load_triton
+from model.errors import WeightsError
 from model.network.euler_ancestral import TRAINED, linear_alphas
+from model.network.extra import extra
 from model.network.zero123 import TILE, Parts, Zero123
 from model.network.zero123_input import GREY, WHITE, Preparation
 from model.progress import Progress, silent
@@ -85,16 +84,6 @@ def load_zero123(
         background=GREY if finetuned is None else WHITE,
     )
     return Zero123(parts, device, tile, offload)
-
-
-def component(package: str, name: str) -> Any:
-    """Import one class of a package of the extra `full`."""
-    load_triton()
-    try:
-        return getattr(import_module(package), name)
-    except (ImportError, RuntimeError) as absent:  # RuntimeError: a package that a lazy import of theirs needs
-        hint = "Install it: pip install 'partrm-viewer[full]'"
-        raise PartRMError(f"Zero123++ needs the package {package}, which cannot be imported", hint) from absent
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -169,7 +158,7 @@ def _empty_prompt(folder: Path, config: Any) -> Tensor:
 def _empty(package: str, kind: str, folder: Path) -> Any:
     """Build a network as its config.json says, without memory for its weights yet."""
     config = _json(folder / "config.json")
-    network = component(package, kind)
+    network = extra(package, kind, "Zero123++")
     make = network.from_config if package == "diffusers" else lambda c: network(network.config_class.from_dict(c))
     try:
         with torch.device("meta"):

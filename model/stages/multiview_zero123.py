@@ -15,8 +15,8 @@ from model.camera import Camera
 from model.catalogue import CATALOGUE
 from model.errors import ImageError
 from model.network.drag_embedding import FRAME
-from model.network.partrm import fastest_dtype
 from model.network.partrm_input import FOV_Y_DEG, RADIUS, normalised, partdrag4d_cameras
+from model.network.precision import fastest_dtype
 from model.network.zero123 import STEPS, Zero123, seeded
 from model.network.zero123_input import WHITE
 from model.network.zero123_load import load_zero123
@@ -114,7 +114,7 @@ def open_sides(weights_name: str, device: torch.device) -> SidesOnce:
     folder = weights.find("zero123plus")
     entry = next((e for e in CATALOGUE if e.name == f"zero123_{weights_name}"), None)
     finetuned = weights.place(entry) if entry is not None and weights.status(entry).state == "present" else None
-    dtype = torch.float16 if device.type == "cuda" else fastest_dtype(device)
+    dtype = fastest_dtype(device, torch.float16)
     return SidesOnce(lambda progress: load_zero123(folder, finetuned, device, dtype, progress=progress))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -16,6 +15,7 @@ from model import weights as catalogue
 from model.drag import Drag
 from model.errors import WeightsError
 from model.network.embedded import Completion, PartNet, Surface
+from model.network.extra import has
 from model.network.sam import load_sam
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
@@ -148,7 +148,7 @@ class Pipeline:
 
 def find_sam(device: torch.device) -> Path | None:
     """Find a SAM checkpoint on this computer: on a GPU the best, else the fastest; None where there is none to use."""
-    if find_spec("segment_anything") is None:
+    if not has("segment_anything"):
         return None
     names = ("sam_vit_b", "sam_vit_l", "sam_vit_h")
     for name in names if device.type == "cpu" else reversed(names):
@@ -161,8 +161,7 @@ def find_sam(device: torch.device) -> Path | None:
 
 def find_sides(weights: str, device: torch.device, sides: SidesBy) -> SidesOnce | None:
     """Choose what draws PartRM's views 1 to 3, see Pipeline; raises WeightsError where "zero123" is not here."""
-    packages = all(find_spec(name) is not None for name in ("diffusers", "transformers"))
-    if sides == "own" or (sides == "auto" and (device.type == "cpu" or not packages)):
+    if sides == "own" or (sides == "auto" and (device.type == "cpu" or not has("diffusers", "transformers"))):
         return None
     try:
         return open_sides(weights, device)

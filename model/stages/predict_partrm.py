@@ -17,8 +17,9 @@ from model.drag import Drag
 from model.errors import WeightsError
 from model.gaussians import Gaussians, quaternion_from_matrix, quaternion_multiply
 from model.network.drag_embedding import FRAME
-from model.network.partrm import PRESETS, PartRM, fastest_dtype, from_weights, gaussians_from_output
+from model.network.partrm import PRESETS, PartRM, from_weights, gaussians_from_output
 from model.network.partrm_input import SIZE, partdrag4d_cameras, prepare_views
+from model.network.precision import fastest_dtype
 from model.progress import Progress, silent
 from model.stages.frame import window_of
 from model.stages.multiview import cut

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from model.errors import DragError
-from model.network.sam import fast_dtype, resize_longest_side
+from model.network.precision import fastest_dtype
+from model.network.sam import resize_longest_side
 from model.progress import Progress, silent
 from model.stages.state import Click, Outline
 
@@ -35,10 +36,10 @@ class SamSegmenter:
     """
 
     def __init__(self, sam: Any, dtype: torch.dtype | None = None) -> None:
-        """Take a Sam, ready to be used; dtype is what its encoder computes in, by itself the fastest that agrees."""
+        """Take a Sam, ready to be used; dtype is what its encoder computes in, by itself the fastest."""
         self.sam = sam
         self.device: torch.device = sam.pixel_mean.device
-        self.dtype = dtype or fast_dtype(sam)
+        self.dtype = dtype or fastest_dtype(self.device, torch.float16)
         self.resize = resize_longest_side(sam.image_encoder.img_size)
         self._kept: deque[Encoded] = deque(maxlen=KEPT)
 

@@ -14,7 +14,8 @@ from model.gaussians import matrix_from_quaternion
 from model.network import partrm_input
 from model.network.attention import Attention
 from model.network.drag_embedding import DragEmbedding, blur, fourier, splat
-from model.network.partrm import PartRM, fastest_dtype, from_weights, gaussians_from_output
+from model.network.partrm import PartRM, from_weights, gaussians_from_output
+from model.network.precision import fastest_dtype
 from model.network.unet import DragMerge
 
 GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
@@ -174,6 +175,7 @@ def test_bfloat16_blocks_say_nearly_what_float32_ones_do() -> None:
 
 def test_the_dtype_is_one_of_the_two_that_are_measured() -> None:
     assert fastest_dtype(torch.device("cpu")) in (torch.float32, torch.bfloat16)
+    assert fastest_dtype(torch.device("cuda"), torch.float16) == torch.float16
 
 
 def test_weights_of_another_network_are_refused() -> None:

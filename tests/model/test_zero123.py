@@ -15,12 +15,12 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from model.errors import Cancelled, PartRMError, WeightsError
+from model.errors import Cancelled, WeightsError
 from model.network.euler_ancestral import Schedule, ancestral, linear_alphas, noised
 from model.network.zero123 import LATENT_SCALE, LATENT_SHIFT, Condition, Noise, Parts, Zero123, seeded, tiles
 from model.network.zero123_input import GREY, WHITE, composited
-from model.network.zero123_load import component, load_zero123
-from partrm_viewer.bench_zero123 import measure, random_zero123
+from model.network.zero123_load import load_zero123
+from partrm_viewer.bench_released import measure, random_zero123
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
 GOLDEN = SHARED / "zero123_tiny"
@@ -452,9 +452,3 @@ def test_pickled_tensors_with_old_names_give_the_same_vae(folder: Path, vanilla:
     path.unlink()
     ours = load_zero123(folder).parts.vae.state_dict()
     assert all(torch.equal(t, ours[name]) for name, t in vanilla.vae.state_dict().items())
-
-
-def test_missing_packages_are_named_with_what_installs_them() -> None:
-    with pytest.raises(PartRMError) as caught:
-        component("no_such_package", "Network")
-    assert "no_such_package" in caught.value.title and "partrm-viewer[full]" in caught.value.hint

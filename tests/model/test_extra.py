@@ -1,4 +1,4 @@
-"""Triton beside an OpenGL driver that brings an LLVM of its own."""
+"""Packages of the extra: absent, and Triton beside an OpenGL driver that brings an LLVM of its own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from model.errors import PartRMError
+from model.network.extra import extra, has
+
 DRAWN_THEN_IMPORTED = """
 import numpy as np
 from model.camera import Camera
 from model.gaussians import Gaussians
-from model.network.apart import load_triton
+from model.network.extra import load_triton
 from renderer.gl import GlRenderer
 
 one = np.ones((1, 3))
@@ -30,3 +33,10 @@ def test_networks_load_after_the_first_frame() -> None:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", DRAWN_THEN_IMPORTED], cwd=root, capture_output=True, text=True)
     assert done.stdout.strip().endswith("alive"), done.stderr[-2000:]
+
+
+def test_missing_packages_are_named_with_what_installs_them() -> None:
+    assert not has("torch", "no_such_package") and has("torch")
+    with pytest.raises(PartRMError) as caught:
+        extra("no_such_package", "Network", "SAM")
+    assert "no_such_package" in caught.value.title and "partrm-viewer[full]" in caught.value.hint
