@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,7 +28,6 @@ from model.stages.state import State
 NEAR_WHITE = 245  # PartRM's rule: a pixel with every channel at least this is background
 AZIMUTHS_DEG = (30.0, 90.0, 150.0, 210.0, 270.0, 330.0)  # of v1.2's tiles, from the input's on
 ELEVATIONS_DEG = (20.0, -10.0, 20.0, -10.0, 20.0, -10.0)  # of v1.2's tiles, whatever the input's
-KEPT = 3  # images whose pictures are not made again
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +104,7 @@ def on_white(picture: np.ndarray) -> np.ndarray:
     return np.where(mask[..., None], picture / 255, 1.0).astype(np.float32)
 
 
-def open_sides(weights_name: str, device: torch.device) -> SidesOnce:
+def open_sides(weights_name: str, device: torch.device) -> SidesDrawer:
     """Return what draws the sides for a PartRM: with the fine-tune of its name where that is here, else with v1.2.
 
     Read when it is first needed. Raises WeightsError where Zero123++ is not on this computer.
@@ -115,38 +113,27 @@ def open_sides(weights_name: str, device: torch.device) -> SidesOnce:
     entry = next((e for e in CATALOGUE if e.name == f"zero123_{weights_name}"), None)
     finetuned = weights.place(entry) if entry is not None and weights.status(entry).state == "present" else None
     dtype = fastest_dtype(device, torch.float16)
-    return SidesOnce(lambda progress: load_zero123(folder, finetuned, device, dtype, progress=progress))
+    return SidesDrawer(lambda progress: load_zero123(folder, finetuned, device, dtype, progress=progress))
 
 
-class SidesOnce:
-    """Draw the sides of each image once; the network is opened when it is first needed."""
+class SidesDrawer:
+    """Draw the sides of what states show; the network is opened when it is first needed."""
 
     def __init__(self, opened: Callable[[Progress], Zero123], steps: int = STEPS, seed: int = 0) -> None:
         """Take what opens the network, and how to draw with it."""
         self.opened, self.steps, self.seed = opened, steps, seed
         self.network: Zero123 | None = None
-        self.kept: deque[tuple[np.ndarray, np.ndarray, Sides]] = deque(maxlen=KEPT)  # of this image and this mask
 
     def __call__(self, state: State, progress: Progress = silent) -> Sides:
         """Return the sides of what a state's image shows; see draw_sides."""
-        for image, mask, sides in self.kept:
-            if image is state.image and mask is state.mask:
-                return sides
         begun = 0.0
         if self.network is None:
             begun = 0.3
             self.network = self.opened(lambda f, what: progress(begun * f, what))
         elevation = float(np.degrees(np.arcsin(np.clip(state.crop.T_world_camera[1, 2], -1, 1))))
         window = window_of(state.camera, state.crop)
-        sides = draw_sides(
-            state.image,
-            state.mask,
-            window,
-            self.network,
-            elevation,
-            self.steps,
-            self.seed,
-            lambda f, what: progress(begun + (1 - begun) * f, what),
-        )
-        self.kept.append((state.image, state.mask, sides))
-        return sides
+
+        def rest(fraction: float, what: str) -> None:
+            progress(begun + (1 - begun) * fraction, what)
+
+        return draw_sides(state.image, state.mask, window, self.network, elevation, self.steps, self.seed, rest)

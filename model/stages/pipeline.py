@@ -20,7 +20,7 @@ from model.network.sam import load_sam
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
-from model.stages.multiview_zero123 import SidesOnce, open_sides
+from model.stages.multiview_zero123 import SidesDrawer, open_sides
 from model.stages.part_mask import nearest_object_pixel
 from model.stages.predict import Predictor, Rasterize, pull, surface_picture
 from model.stages.predict_partrm import PartRMPredictor, load_partrm
@@ -159,7 +159,7 @@ def find_sam(device: torch.device) -> Path | None:
     return None
 
 
-def find_sides(weights: str, device: torch.device, sides: SidesBy) -> SidesOnce | None:
+def find_sides(weights: str, device: torch.device, sides: SidesBy) -> SidesDrawer | None:
     """Choose what draws PartRM's views 1 to 3, see Pipeline; raises WeightsError where "zero123" is not here."""
     if sides == "own" or (sides == "auto" and (device.type == "cpu" or not has("diffusers", "transformers"))):
         return None

@@ -23,7 +23,7 @@ from model.network.precision import fastest_dtype
 from model.progress import Progress, silent
 from model.stages.frame import window_of
 from model.stages.multiview import cut
-from model.stages.multiview_zero123 import SidesOnce
+from model.stages.multiview_zero123 import SidesDrawer
 from model.stages.predict import EmbeddedPredictor, Rasterize, by_part, pull, seen_state
 from model.stages.propagate import SPREAD, onto_part, propagate
 from model.stages.state import Part, Prediction, State
@@ -49,7 +49,7 @@ class PartRMPredictor:
         rasterize: Rasterize,
         size: int = SIZE,
         spread: int = SPREAD,
-        sides: SidesOnce | None = None,
+        sides: SidesDrawer | None = None,
     ) -> None:
         """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one."""
         self.network, self.embedded, self.rasterize = network, embedded, rasterize

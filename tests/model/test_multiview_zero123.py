@@ -1,4 +1,4 @@
-"""Zero123++ as a stage: what it is shown, which views PartRM gets of it, and that they are drawn once."""
+"""Zero123++ as a stage: what it is shown, and which views PartRM gets of it."""
 
 import shutil
 from dataclasses import replace
@@ -22,7 +22,7 @@ from model.stages.frame import FOV_DEG, crop_window, input_camera, photo_camera
 from model.stages.multiview_zero123 import (
     AZIMUTHS_DEG,
     ELEVATIONS_DEG,
-    SidesOnce,
+    SidesDrawer,
     draw_sides,
     enlarged,
     on_white,
@@ -181,7 +181,7 @@ def test_images_without_an_object_are_refused(tiny: Zero123) -> None:
 
 
 @golden
-def test_each_image_is_drawn_once(tiny: Zero123) -> None:
+def test_the_network_is_opened_once_and_not_before_it_is_needed(tiny: Zero123) -> None:
     opened: list[Recorded] = []
 
     def open_network(progress: Progress) -> Zero123:
@@ -189,31 +189,22 @@ def test_each_image_is_drawn_once(tiny: Zero123) -> None:
         opened.append(Recorded(tiny, WHITE, numbered(1.0)))
         return opened[0]
 
-    sides = SidesOnce(open_network)
-    assert not opened  # not before it is needed
-    first = state()
-    told: list[float] = []
-    drawn = sides(first, lambda f, what: told.append(f))
-    assert told == [0.3]
-    assert sides(first) is drawn and sides(replace(first, gaussians=state().gaussians)) is drawn
-    assert len(opened[0].shown) == 1
-    assert sides(replace(first, mask=first.mask.copy())) is not drawn
-    for _ in range(3):
-        sides(state())
-    assert len(opened) == 1 and len(opened[0].shown) == 5
-    assert len(sides.kept) == 3 and sides(first) is not drawn
+    sides, told = SidesDrawer(open_network), list[float]()
+    assert not opened
+    sides(state(), lambda f, what: told.append(f))
+    sides(state())
+    assert told == [0.3] and len(opened) == 1 and len(opened[0].shown) == 2
 
 
 @golden
-def test_a_cancelled_drawing_is_begun_again(tiny: Zero123) -> None:
+def test_a_cancelled_drawing_can_be_begun_again(tiny: Zero123) -> None:
     def stop(fraction: float, what: str) -> None:
         if fraction > 0.5:
             raise Cancelled
 
-    sides, seen = SidesOnce(lambda progress: tiny, steps=1), state()
+    sides, seen = SidesDrawer(lambda progress: tiny, steps=1), state()
     with pytest.raises(Cancelled):
         sides(seen, stop)
-    assert not sides.kept
     assert sides(seen).pictures.shape == (3, FRAME, FRAME, 3)
 
 

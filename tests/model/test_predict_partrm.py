@@ -20,7 +20,7 @@ from model.network.partrm_input import partdrag4d_cameras
 from model.network.zero123 import Zero123
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, input_camera, photo_camera, window_of
-from model.stages.multiview_zero123 import Sides, SidesOnce
+from model.stages.multiview_zero123 import Sides, SidesDrawer
 from model.stages.pipeline import Pipeline, find_sides
 from model.stages.predict import EmbeddedPredictor, surface_picture
 from model.stages.predict_partrm import PartRMPredictor, carried, input_pictures, load_partrm, spread_drags
@@ -244,7 +244,7 @@ def test_pipeline_predicts_with_weights_from_a_file(tmp_path: Path, monkeypatch:
 def test_sides_of_a_photo_are_asked_for_once_and_those_of_a_predicted_state_never() -> None:
     asked: list[State] = []
 
-    class Recorded(SidesOnce):
+    class Recorded(SidesDrawer):
         def __call__(self, of: State, progress: Progress = silent) -> Sides:
             asked.append(of)
             progress(0.5, "Drawing")
