@@ -41,10 +41,6 @@ Changing = Callable[[Predictor, State, Part | None, Progress], Part]
 class Face(Protocol):
     """What is told to the window; each call comes on the GUI thread."""
 
-    def say(self, text: str) -> None:
-        """Show one line in the status bar."""
-        ...
-
     def tell(self, error: PartRMError, about: str = "") -> None:
         """Show a failure; about is "file", "object", "part" or "pull"."""
         ...

@@ -12,6 +12,7 @@ from model import catalogue, weights
 from model.catalogue import Weights, gigabytes
 from model.errors import WeightsError
 from model.progress import Progress
+from model.weights import Status
 
 if TYPE_CHECKING:
     from model.fetch import Plan
@@ -22,13 +23,13 @@ WIDE = 110  # of lines of plain words
 
 def table() -> str:
     """Return the catalogue as text: a line an entry, then what is wrong, and the licences in plain words."""
-    rows = [COLUMNS, embedded_row(), *(row(entry) for entry in catalogue.CATALOGUE)]
+    found = {entry: weights.status(entry) for entry in catalogue.CATALOGUE}
+    rows = [COLUMNS, embedded_row(), *(row(entry, now) for entry, now in found.items())]
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(COLUMNS))]
     lines = ["  ".join(cell.ljust(wide) for cell, wide in zip(cells, widths)).rstrip() for cells in rows]
     lines.insert(1, "  ".join("-" * wide for wide in widths))
     lines += ["", f"Places are in {weights.folder()}"]
-    for entry in catalogue.CATALOGUE:
-        now = weights.status(entry)
+    for entry, now in found.items():
         if now.state in ("incomplete", "damaged"):
             lines += _wrapped(f"{entry.name} is {now.state}: {now.detail}")
     lines += ["", "Licences"]
@@ -48,17 +49,10 @@ def embedded_row() -> tuple[str, ...]:
     return "embedded", gigabytes(size), here, "MIT", "what the app uses without any of these", "comes with the app"
 
 
-def row(entry: Weights) -> tuple[str, ...]:
+def row(entry: Weights, now: Status) -> tuple[str, ...]:
     """Return the line of one entry, column for column."""
-    return (entry.name, entry.size_text, state_text(entry), entry.licence.short, entry.what, entry.place)
-
-
-def state_text(entry: Weights) -> str:
-    """Say in one or two words whether an entry is here."""
-    now = weights.status(entry)
-    if now.state == "incomplete":
-        return f"{gigabytes(now.here)} of it"
-    return {"present": "yes", "damaged": "DAMAGED", "absent": "no"}[now.state]
+    here = {"present": "yes", "damaged": "DAMAGED", "absent": "no", "incomplete": f"{gigabytes(now.here)} of it"}
+    return (entry.name, entry.size_text, here[now.state], entry.licence.short, entry.what, entry.place)
 
 
 def summary() -> str:

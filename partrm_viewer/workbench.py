@@ -31,6 +31,10 @@ SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"
 class Face(outlining.Face, Protocol):
     """What the workbench tells the window; each call comes on the GUI thread."""
 
+    def say(self, text: str) -> None:
+        """Show one line in the status bar."""
+        ...
+
     def part_found(self, gesture: Gesture) -> None:
         """The part of a gesture lights up."""
         ...

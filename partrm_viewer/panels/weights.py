@@ -31,6 +31,7 @@ from model import catalogue, weights
 from model.catalogue import Weights, gigabytes
 from model.errors import PartRMError
 from model.progress import Progress
+from model.weights_file import CHECKPOINTS
 from partrm_viewer import weights as words
 from partrm_viewer.jobs import Job, Jobs, Message, Progressed
 from partrm_viewer.mailbox import Mailbox
@@ -229,25 +230,23 @@ class WeightsPage(QDialog):
 
     def refresh(self) -> None:
         """Look again at what is here."""
+        self._found = [weights.status(entry) for entry in catalogue.CATALOGUE]
         offered = self.network.model()
         assert isinstance(offered, QStandardItemModel)
-        for entry in catalogue.CATALOGUE:
+        for number, (entry, now) in enumerate(zip(catalogue.CATALOGUE, self._found)):
             for choice in offered.findItems(entry.name):
-                choice.setEnabled(weights.status(entry).state == "present")
-        for number, entry in enumerate(catalogue.CATALOGUE):
-            state = words.state_text(entry)
-            texts = (entry.name, entry.size_text, state, entry.licence.short, entry.what, entry.place)
-            for column, text in enumerate(texts):
+                choice.setEnabled(now.state == "present")
+            for column, text in enumerate(words.row(entry, now)):
                 item = QTableWidgetItem(text)
                 font = item.font()
-                font.setBold(column == 2 and state != "no")
+                font.setBold(column == 2 and now.state != "absent")
                 item.setFont(font)
                 item.setToolTip(str(weights.place(entry)) if column == 5 else "")
                 self.table.setItem(number, column, item)
         self._selected()
 
     def _selected(self) -> None:
-        entry, now, idle = self.selected, weights.status(self.selected), self._job is None
+        entry, now, idle = self.selected, self._found[max(self.table.currentRow(), 0)], self._job is None
         lines = [f"from {entry.origin}, to {weights.place(entry)}"]
         lines.append(f"Licence: {entry.licence.short}. {entry.licence.plain}")
         if now.state in ("incomplete", "damaged"):
@@ -283,7 +282,8 @@ class WeightsPage(QDialog):
         if entry.folder:
             name = QFileDialog.getExistingDirectory(self, f"The folder of {entry.name}")
         else:
-            kinds = "Weights (*.safetensors *.ckpt *.pth *.pt);;All files (*)"
+            endings = " ".join(f"*{ending}" for ending in (".safetensors", *CHECKPOINTS))
+            kinds = f"Weights ({endings});;All files (*)"
             name, _ = QFileDialog.getOpenFileName(self, f"The file of {entry.name}", "", kinds)
         if name:
             self.take(Path(name), entry.name)

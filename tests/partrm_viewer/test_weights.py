@@ -53,7 +53,7 @@ def test_the_list_tells_what_is_here_half_here_and_damaged(hub: Hub, capsys: Out
     assert cli.main(["weights", "fetch", "one", "sam_b", "--yes"]) == 0
     weights.place(weights.known("one")).write_bytes(b"short")
     weights.folder().joinpath("tuned.ckpt.part").write_bytes(bytes(2000))
-    rows = {cells[0]: cells[2] for cells in map(words.row, catalogue.CATALOGUE)}
+    rows = {entry.name: words.row(entry, weights.status(entry))[2] for entry in catalogue.CATALOGUE}
     assert rows == {"one": "DAMAGED", "tuned": "2.00 kB of it", "many": "no", "sam_b": "yes"}
     assert "one is damaged" in words.table() and "tuned is incomplete" in words.table()
     assert words.summary().startswith("sam_b; incomplete: tuned; damaged: one.")
