@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from model import catalogue
-from model.catalogue import Weights, gigabytes
 from model.errors import WeightsError
-from model.weights_file import AGAIN, PART, damaged, outline, unreadable
+from model.published import catalogue
+from model.published.catalogue import Weights, gigabytes
+from model.published.file import AGAIN, PART, damaged, outline, unreadable
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import; a list of what is there needs none
     import torch
@@ -76,7 +76,7 @@ def known(name: str) -> Weights:
 
 
 def status(entry: Weights) -> Status:
-    """Look whether weights are here and whole, by names, sizes and headers; `verify.check` reads them to the end."""
+    """Look whether weights are here and whole, by names, sizes and headers; `verify` reads them to the end."""
     try:
         return _status(entry)
     except OSError as error:  # a folder that may not be looked into

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model import catalogue, weights
-from model.catalogue import Weights, gigabytes
+from model import weights
 from model.errors import WeightsError
 from model.progress import Progress
+from model.published import catalogue
+from model.published.catalogue import Weights, gigabytes
 from model.weights import Status
 
 if TYPE_CHECKING:
-    from model.fetch import Plan
+    from model.published.fetch import Plan
 
 COLUMNS = ("name", "size", "here", "licence", "what for", "place")
 WIDE = 110  # of lines of plain words
@@ -82,7 +83,7 @@ def fetch(names: Sequence[str], ask: Callable[[], bool] | None, progress: Progre
 
     Raises WeightsError, Cancelled.
     """
-    from model import fetch as fetching
+    from model.published import fetch as fetching
 
     for entry in [weights.known(name) for name in dict.fromkeys(names)]:
         plan = fetching.plan(entry, progress)
@@ -101,7 +102,7 @@ def take(path: Path, name: str | None, progress: Progress) -> Iterator[str]:
 
     One that is not whole does not keep the others out. Raises WeightsError for the first such, at the end; Cancelled.
     """
-    from model import adopt
+    from model.published import adopt
 
     failed: WeightsError | None = None
     for found in adopt.search(path, name, progress):
@@ -117,7 +118,7 @@ def take(path: Path, name: str | None, progress: Progress) -> Iterator[str]:
 
 def verify(names: Sequence[str], progress: Progress) -> Iterator[tuple[bool, str]]:
     """Read weights to the end, all that are here where no name is given; yields (whole, a line). Raises Cancelled."""
-    from model import verify as verifying
+    from model.published import verify as verifying
 
     entries = [weights.known(name) for name in names]
     entries = entries or [entry for entry in catalogue.CATALOGUE if weights.status(entry).state != "absent"]

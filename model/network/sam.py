@@ -10,10 +10,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from model.catalogue import gigabytes
 from model.errors import WeightsError
 from model.network.extra import extra
-from model.weights_file import load_checkpoint
+from model.published.catalogue import gigabytes
+from model.published.file import load_checkpoint
 
 MAX_BYTES = 4 << 30  # the largest published one has 2.6 GB
 LARGEST_SIDE = 1024  # px of the published ones' input

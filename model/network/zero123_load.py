@@ -20,7 +20,7 @@ from model.network.extra import extra
 from model.network.zero123 import TILE, Parts, Zero123
 from model.network.zero123_input import GREY, WHITE, Preparation
 from model.progress import Progress, silent
-from model.weights_file import load_checkpoint
+from model.published.file import load_checkpoint
 
 READING = "Reading Zero123++"
 AGAIN = "Fetch Zero123++ again, the whole folder."

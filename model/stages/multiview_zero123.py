@@ -11,7 +11,6 @@ import torch
 
 from model import weights
 from model.camera import Camera
-from model.catalogue import CATALOGUE
 from model.errors import ImageError
 from model.network.drag_embedding import FRAME
 from model.network.partrm_input import FOV_Y_DEG, RADIUS, normalised, partdrag4d_cameras
@@ -20,6 +19,7 @@ from model.network.zero123 import STEPS, Zero123, seeded
 from model.network.zero123_input import WHITE
 from model.network.zero123_load import load_zero123
 from model.progress import Progress, silent
+from model.published.catalogue import CATALOGUE
 from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.segment import object_mask

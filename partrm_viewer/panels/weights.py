@@ -27,18 +27,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from model import catalogue, weights
-from model.catalogue import Weights, gigabytes
+from model import weights
 from model.errors import PartRMError
 from model.progress import Progress
-from model.weights_file import CHECKPOINTS
+from model.published import catalogue
+from model.published.catalogue import Weights, gigabytes
+from model.published.file import CHECKPOINTS
 from partrm_viewer import weights as words
 from partrm_viewer.jobs import Job, Jobs, Message, Progressed
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.pane import Elided
 
 if TYPE_CHECKING:
-    from model.fetch import Plan
+    from model.published.fetch import Plan
 
 INTRODUCTION = (
     "Networks that others have published. None of them comes with this program, and nothing is fetched unless you ask "
@@ -138,7 +139,7 @@ class WeightsPage(QDialog):
 
     def fetch(self) -> None:
         """Ask the server for size and files, then the user whether to go on, then fetch."""
-        from model import fetch
+        from model.published import fetch
 
         entry = self.selected
         self._run(f"Asking {entry.origin}", lambda progress: fetch.plan(entry, progress), self._planned)
@@ -153,7 +154,7 @@ class WeightsPage(QDialog):
 
     def verify(self) -> None:
         """Read the selected weights to the end."""
-        from model import verify
+        from model.published import verify
 
         entry = self.selected
 
@@ -189,7 +190,7 @@ class WeightsPage(QDialog):
         box.open()
 
     def _fetch(self, plan: Plan) -> None:
-        from model import fetch
+        from model.published import fetch
 
         def fetched(place: Path) -> None:
             self._say(f"{plan.entry.name} is here, whole and checked.")

@@ -13,8 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from model import catalogue, download, weights
+from model import weights
 from model.errors import WeightsError
+from model.published import catalogue, download
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.window import Window
 from tests.model.hub import Hub, tiny_world

@@ -15,9 +15,10 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from model import catalogue, download, fetch, weights
-from model.catalogue import APACHE, NC, NONE, File, Weights
+from model import weights
 from model.progress import Progress, silent
+from model.published import catalogue, download, fetch
+from model.published.catalogue import APACHE, NC, NONE, File, Weights
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 PAGE = b"<!DOCTYPE html><html><body>Please log in to the hotel's network</body></html>"

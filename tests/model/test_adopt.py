@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from model import adopt, verify, weights
+from model import weights
 from model.errors import Cancelled, WeightsError
+from model.published import adopt, verify
 from tests.model.hub import Hub, tiny_world
 
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from model import download, fetch, verify, weights
+from model import weights
 from model.errors import Cancelled, WeightsError
+from model.published import download, fetch, verify
 from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint, tiny_world
 
 

@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from model import catalogue, verify, weights
+from model import weights
 from model.errors import Cancelled, WeightsError
 from model.network.partrm import PartRM
-from model.weights_file import listing, load_checkpoint
+from model.published import catalogue, verify
+from model.published.file import listing, load_checkpoint
 from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint, tiny_world
 
 

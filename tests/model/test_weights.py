@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from model import weights
-from model.catalogue import CATALOGUE, Weights
 from model.errors import WeightsError
+from model.published.catalogue import CATALOGUE, Weights
 
 
 def test_safetensors_are_read(tmp_path: Path) -> None:

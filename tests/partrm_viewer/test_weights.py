@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from model import catalogue, weights
+from model import weights
+from model.published import catalogue
 from partrm_viewer import cli, doctor
 from partrm_viewer import weights as words
 from tests.model.hub import Hub, tiny_world

@@ -154,7 +154,7 @@ def _check_zip(path: Path, hint: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:  # the second: a packing unknown to zipfile
         raise damaged(path, "it is cut short, or not what PyTorch writes", hint) from error
     table = [member for member in members if member.filename.endswith("/data.pkl")]
     if not table or any(member.compress_type != zipfile.ZIP_STORED for member in members):

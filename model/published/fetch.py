@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from model import download, verify, weights
-from model.catalogue import SAM_SERVER, File, Weights, gigabytes
-from model.download import Remote
+from model import weights
 from model.errors import WeightsError
 from model.progress import Progress, silent
+from model.published import download, verify
+from model.published.catalogue import SAM_SERVER, File, Weights, gigabytes
+from model.published.download import Remote
 
 SPARE_BYTES = 256 << 20  # what must stay free on the disk
 KINDS = (".json", ".txt", ".safetensors")  # of the files that are taken from a repository of many

@@ -6,12 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 
-from model import catalogue, weights
-from model.catalogue import Weights, gigabytes
+from model import weights
 from model.errors import WeightsError
 from model.formats.disk import write_atomically
 from model.progress import Progress, silent
-from model.weights_file import AGAIN, MAX_HEADER, PART, Listing, damaged, ending, listing, unreadable
+from model.published import catalogue
+from model.published.catalogue import Weights, gigabytes
+from model.published.file import AGAIN, MAX_HEADER, PART, Listing, damaged, ending, listing, unreadable
 
 BLOCK = 4 << 20
 SUMS = "SHA256SUMS"  # in the weights' folder, as `sha256sum -c` reads it

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from model import verify
-from model.catalogue import gigabytes
 from model.errors import WeightsError
 from model.progress import Progress
-from model.weights_file import CHECKPOINTS, PART, ending
+from model.published import verify
+from model.published.catalogue import gigabytes
+from model.published.file import CHECKPOINTS, PART, ending
 
 BLOCK = 1 << 18
 TIMEOUT_S = 10.0  # without one byte

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from model import catalogue, verify, weights
-from model.catalogue import Weights, gigabytes
+from model import weights
 from model.errors import WeightsError
-from model.fetch import SPARE_BYTES
 from model.progress import Progress, silent
-from model.weights_file import CHECKPOINTS, PART, ending
+from model.published import catalogue, verify
+from model.published.catalogue import Weights, gigabytes
+from model.published.fetch import SPARE_BYTES
+from model.published.file import CHECKPOINTS, PART, ending
 
 MAX_LOOKED_AT = 200_000  # files of a folder that is searched
 WHICH = "Say which they are: weights import PATH --as NAME"
