@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QByteArray, QMimeData, Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from model.drag import Drag
 from model.errors import FormatError, ImageError, PartRMError, WeightsError
 from model.stages.state import Motion, Part
+from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
@@ -28,18 +28,17 @@ from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
-from partrm_viewer.screen import timer
 from partrm_viewer.session import Session
+from partrm_viewer.showing import Showing, another_state
 from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
-from partrm_viewer.tools.brush import BrushTool, Stroke
+from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
 from partrm_viewer.viewport import BACKGROUNDS
 from partrm_viewer.workbench import Workbench
 
 SAMPLE = themes.RESOURCES / "samples" / "cabinet.png"
 TITLE = "PartRM Viewer"
-TELL_FRAME_MS = 200  # numbers that change faster cannot be read
 CLEAR = 0.9  # score of a part under which its border is often wrong
 log = logging.getLogger(__name__)
 
@@ -78,14 +77,12 @@ class Window(QMainWindow):
         self.pull = PullTool(self)
         self.box = BoxTool(self.parts.photo.set_box, self._box_drawn)
         photo, outlining = self.parts.photo, self.bench.outlining
-        self.brush = BrushTool(self._paintable, lambda: photo.brush_px, self._show_stroke, outlining.paint)
+        self.showing = Showing(self.parts, self.session, self.bench)
+        self.brush = BrushTool(self._paintable, lambda: photo.brush_px, self.showing.outline, outlining.paint)
         self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
-        self._tell_frame_soon = timer(self, TELL_FRAME_MS, self._tell_frame)
-        self.parts.viewport.drawn.connect(self._frame_drawn)
         self._help: HelpSheet | None = None
         self._weights: WeightsPage | None = None
-        self._comparing = False
         self._tool: PullTool | BoxTool | BrushTool = self.pull
         self.bars = Bars(self, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
@@ -106,16 +103,11 @@ class Window(QMainWindow):
 
     def open_image(self) -> None:
         """Ask for an image and open it."""
-        self._ask_and_open(
-            "Open image", "Images (*.png *.jpg *.jpeg *.webp *.avif *.bmp *.gif *.tif *.tiff);;All files (*)"
-        )
+        self._ask_and_open("Open image", dialogs.IMAGES)
 
     def open_splat(self) -> None:
         """Ask for a splat file and open it."""
-        from model.formats.files import FORMATS
-
-        endings = " ".join(f"*{known.ending}" for known in FORMATS)
-        self._ask_and_open("Open splat", f"Splats ({endings});;All files (*)")
+        self._ask_and_open("Open splat", dialogs.splats_to_open())
 
     def open_sample(self) -> None:
         """Open the bundled photo."""
@@ -130,21 +122,18 @@ class Window(QMainWindow):
 
     def save_splat(self) -> None:
         """Ask where, and save the shown state."""
-        from model.formats.files import FORMATS
-
         document = self.session.document
         assert document.shown is not None
         stem = document.path.stem if document.path is not None else "state"
         name = f"{stem} {document.shown.name}.ply" if document.shown.predicted else f"{stem}.ply"
-        kinds = ";;".join(f"{known.name} (*{known.ending})" for known in FORMATS if known.write)
-        path = self._ask_where("Save state", name, kinds)
+        path = self._ask_where("Save state", name, dialogs.splats_to_save())
         if path is not None:
             self.bench.save(path)
 
     def screenshot(self) -> None:
         """Ask where, and save what the 3D view shows."""
         picture = self.parts.viewport.picture()
-        path = self._ask_where("Save screenshot", "screenshot.png", "PNG (*.png)")
+        path = self._ask_where("Save screenshot", "screenshot.png", dialogs.PICTURES)
         if path is None:
             return
         if picture.save(str(path)):
@@ -156,7 +145,7 @@ class Window(QMainWindow):
         """Ask where, and film one turn around the shown state as the 3D view looks at it."""
         shown, camera = self.session.document.shown, self.parts.viewport.camera()
         assert shown is not None and camera is not None
-        path = self._ask_where("Save film", f"{shown.name}.mp4", "MP4 (*.mp4);;WebP (*.webp);;GIF (*.gif)")
+        path = self._ask_where("Save film", f"{shown.name}.mp4", dialogs.FILMS)
         if path is not None:
             self.bench.film(path, camera, BACKGROUNDS[self.settings.background])
 
@@ -226,8 +215,8 @@ class Window(QMainWindow):
 
     def compare(self) -> None:
         """Show the state before beside the shown one, or no longer."""
-        self._comparing = not self._comparing
-        self._show_before(self.session.document)
+        self.showing.comparing = not self.showing.comparing
+        self.showing.before()
         self._refresh_actions()
 
     def next_state(self) -> None:
@@ -320,12 +309,12 @@ class Window(QMainWindow):
         """Show a pull in both pictures."""
         self.parts.photo.set_drag(drag)
         self.parts.viewport.set_pull(grab, T)
-        self._refresh_badge()
+        self.showing.badge(self.pull.gesture)
 
     def predict(self, gesture: Gesture, drag: Drag) -> None:
         """Predict where a pull leads."""
         self.bench.predict(gesture, drag)
-        self._refresh_badge()
+        self.showing.badge(self.pull.gesture)
 
     def click_on_part(self, at_px: Point, adds: bool) -> None:
         """Add what is under a click to the selected part, or take it away."""
@@ -361,7 +350,7 @@ class Window(QMainWindow):
 
     def part_changed(self, part: Part | None) -> None:
         """Show the part as it is now, with what is on its way to it."""
-        self._show_stroke(self.brush.stroke)
+        self.showing.outline(self.brush.stroke)
         if part is None:
             return
         self.parts.messages.dismiss("part")
@@ -376,73 +365,27 @@ class Window(QMainWindow):
         if gesture is self.pull.gesture:
             self.pull.gesture = None
             self.parts.viewport.set_pull(None, None)
-            self._show_last_drag(self.session.document)
-        self._refresh_badge()
+            self.showing.last_drag()
+        self.showing.badge(self.pull.gesture)
 
     def work_changed(self) -> None:
         """Show what may be done now."""
         self._refresh_actions()
-        self._refresh_badge()
+        self.showing.badge(self.pull.gesture)
 
-    # ---- showing the Document
+    # ---- what has changed
 
     def _changed(self, old: Document, new: Document) -> None:
-        shown = new.shown
-        parts = self.parts
-        parts.pages.setCurrentIndex(0 if new.empty else 1)
-        if old.shown is not shown or old.key != new.key or old.empty != new.empty:
-            if self.pull.gesture is not None and (shown is None or shown.key != self.pull.gesture.source.key):
+        shown, gesture = new.shown, self.pull.gesture
+        if another_state(old, new):
+            if gesture is not None and (shown is None or shown.key != gesture.source.key):
                 self.pull.gesture = None
             self.brush.stroke = None
-            parts.photo_pane.setVisible(new.image is not None)
-            parts.photo.set_image(shown.state.image if shown is not None and shown.state is not None else new.image)
-            if old.shown is None or shown is None or old.shown.gaussians is not shown.gaussians:
-                camera = shown.state.camera if shown is not None and shown.state is not None else None
-                gaussians = shown.gaussians if shown is not None else None
-                parts.viewport.set_gaussians(gaussians, camera, keep_view=old.key == new.key)
-            self._show_last_drag(new)
-            self._show_before(new)
-        if old.part is not new.part or old.shown is not shown:
-            part = new.part
-            self._show_stroke(self.brush.stroke)
-            parts.photo.set_clicks(part.clicks if part is not None else ())
-            parts.viewport.set_part(part.splats if part is not None else None, part.mask if part is not None else None)
+        self.showing.document(old, new, self.brush.stroke)
         if old.key != new.key and self._tool is not self.pull:
             self.use_pull()
-        parts.states.show_document(new)
-        parts.states.setVisible(len(new.snapshots) > 0)
-        parts.photo_pane.detail.set_text(new.name)
-        parts.splat_pane.detail.set_text(shown.name if shown is not None and new.image is not None else "")
         self.setWindowTitle(f"{new.name} – {TITLE}" if new.name else TITLE)
-        self._refresh_badge()
-        self._refresh_actions()
-
-    def _frame_drawn(self) -> None:
-        if not self._tell_frame_soon.isActive():
-            self._tell_frame_soon.start()
-
-    def _tell_frame(self) -> None:
-        shown = self.session.document.shown
-        frame_ms = 1000 * self.parts.viewport.screen_.pace.frame_s
-        self.parts.frame.setText(f"{len(shown.gaussians):,} splats · {frame_ms:.0f} ms" if shown is not None else "")
-
-    def _show_last_drag(self, document: Document) -> None:
-        shown = document.shown
-        self.parts.photo.set_drag(shown.drags[-1] if shown is not None and shown.drags else None, faint=True)
-
-    def _show_before(self, document: Document) -> None:
-        before = document.before if self._comparing else None
-        self.parts.viewport.compare(before.gaussians if before is not None else None)
-
-    def _refresh_badge(self) -> None:
-        document, gesture, overlay = self.session.document, self.pull.gesture, self.parts.viewport.overlay
-        shown = document.shown
-        if gesture is not None and gesture.pulling:
-            overlay.set_badge("Preview · predicting…" if gesture.released else "Preview")
-        else:
-            overlay.set_badge("Predicted" if shown is not None and shown.predicted else "")
-        waiting = "Building the 3D view…" if self.bench.building else "No 3D view yet"
-        overlay.set_note(waiting if shown is None else "")
+        self.work_changed()
 
     def _receive(self, message: Message) -> None:
         if isinstance(message, Progressed):
@@ -462,7 +405,7 @@ class Window(QMainWindow):
             "use_pull": self._tool is self.pull,
             "use_box": self._tool is self.box,
             "use_brush": self._tool is self.brush,
-            "compare": self._comparing,
+            "compare": self.showing.comparing,
             "background": self.settings.background == "black",
             "ground": self.settings.ground,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
@@ -487,13 +430,6 @@ class Window(QMainWindow):
             self.say("The last pull is still being predicted; try again in a moment")
             return None
         return shown.state.mask if shown is not None and shown.state is not None else None
-
-    def _show_stroke(self, stroke: Stroke | None) -> None:
-        """Show the part with what is on its way to it, and with a stroke that may still go on."""
-        outline = self.bench.outlining.mask()
-        if stroke is not None:
-            outline = stroke.on(np.zeros_like(stroke.area) if outline is None else outline)
-        self.parts.photo.set_part(outline)
 
     def _step(self, by: int) -> None:
         document = self.session.document
@@ -536,20 +472,15 @@ class Window(QMainWindow):
     # ---- files
 
     def _ask_and_open(self, title: str, kinds: str) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, title, self.settings.folder, kinds)
-        if name:
-            self.open(Path(name))
+        path = dialogs.ask_which(self, title, self.settings.folder, kinds)
+        if path is not None:
+            self.open(path)
 
     def _ask_where(self, title: str, name: str, kinds: str) -> Path | None:
-        proposed = Path(self.settings.folder) / name.replace("/", "-")
-        chosen, kind = QFileDialog.getSaveFileName(self, title, str(proposed), kinds)
-        if not chosen:
-            return None
-        path, ending = Path(chosen), re.search(r"\*(\.\w+)", kind)
-        return path if path.suffix or ending is None else path.with_name(path.name + ending[1])
+        return dialogs.ask_where(self, title, self.settings.folder, name, kinds)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _dropped(event.mimeData()) is not None:
+        if dialogs.dropped(event.mimeData()) is not None:
             event.acceptProposedAction()
             self.parts.start.set_dropping(True)
 
@@ -558,7 +489,7 @@ class Window(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self.parts.start.set_dropping(False)
-        path = _dropped(event.mimeData())
+        path = dialogs.dropped(event.mimeData())
         if path is not None:
             event.acceptProposedAction()
             self.open(path)
@@ -576,11 +507,6 @@ class Window(QMainWindow):
             self._weights.stop()
         self._mailbox.close()
         self.jobs.close()
-        self._tell_frame_soon.stop()
+        self.showing.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)
-
-
-def _dropped(data: QMimeData) -> Path | None:
-    """Return the first local file of a drop."""
-    return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -34,6 +33,7 @@ from model.published import catalogue
 from model.published.catalogue import Weights, gigabytes
 from model.published.file import CHECKPOINTS
 from partrm_viewer import weights as words
+from partrm_viewer.dialogs import ask_folder, ask_which
 from partrm_viewer.jobs import Job, Jobs, Message, Progressed
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.pane import Elided
@@ -281,18 +281,18 @@ class WeightsPage(QDialog):
     def _ask_for_file(self) -> None:
         entry = self.selected
         if entry.folder:
-            name = QFileDialog.getExistingDirectory(self, f"The folder of {entry.name}")
+            chosen = ask_folder(self, f"The folder of {entry.name}")
         else:
             endings = " ".join(f"*{ending}" for ending in (".safetensors", *CHECKPOINTS))
             kinds = f"Weights ({endings});;All files (*)"
-            name, _ = QFileDialog.getOpenFileName(self, f"The file of {entry.name}", "", kinds)
-        if name:
-            self.take(Path(name), entry.name)
+            chosen = ask_which(self, f"The file of {entry.name}", "", kinds)
+        if chosen is not None:
+            self.take(chosen, entry.name)
 
     def _ask_for_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "A folder with weights somewhere in it")
-        if name:
-            self.take(Path(name))
+        chosen = ask_folder(self, "A folder with weights somewhere in it")
+        if chosen is not None:
+            self.take(chosen)
 
     def _open_folder(self) -> None:
         try:

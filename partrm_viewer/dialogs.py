@@ -1,0 +1,55 @@
+"""Dialogs: ask the user for a file to open, or for a place to save to; which file was dropped."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+IMAGES = "Images (*.png *.jpg *.jpeg *.webp *.avif *.bmp *.gif *.tif *.tiff);;All files (*)"
+FILMS = "MP4 (*.mp4);;WebP (*.webp);;GIF (*.gif)"
+PICTURES = "PNG (*.png)"
+
+
+def splats_to_open() -> str:
+    """Return the kinds of splat files that can be read, as Qt's dialogs take them."""
+    from model.formats.files import FORMATS  # late, as the next one: the window opens without them
+
+    endings = " ".join(f"*{known.ending}" for known in FORMATS)
+    return f"Splats ({endings});;All files (*)"
+
+
+def splats_to_save() -> str:
+    """Return the kinds of splat files that can be written."""
+    from model.formats.files import FORMATS
+
+    return ";;".join(f"{known.name} (*{known.ending})" for known in FORMATS if known.write)
+
+
+def ask_which(parent: QWidget, title: str, folder: str, kinds: str) -> Path | None:
+    """Ask for a file that is there."""
+    name, _ = QFileDialog.getOpenFileName(parent, title, folder, kinds)
+    return Path(name) if name else None
+
+
+def ask_folder(parent: QWidget, title: str) -> Path | None:
+    """Ask for a folder that is there."""
+    name = QFileDialog.getExistingDirectory(parent, title)
+    return Path(name) if name else None
+
+
+def ask_where(parent: QWidget, title: str, folder: str, name: str, kinds: str) -> Path | None:
+    """Ask for a place to save to, proposing a name; one without an ending gets that of the chosen kind."""
+    proposed = Path(folder) / name.replace("/", "-")
+    chosen, kind = QFileDialog.getSaveFileName(parent, title, str(proposed), kinds)
+    if not chosen:
+        return None
+    path, ending = Path(chosen), re.search(r"\*(\.\w+)", kind)
+    return path if path.suffix or ending is None else path.with_name(path.name + ending[1])
+
+
+def dropped(data: QMimeData) -> Path | None:
+    """Return the first local file of a drop."""
+    return next((Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()), None)
