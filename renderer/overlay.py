@@ -110,20 +110,21 @@ def draw_split(image: np.ndarray, at: float) -> np.ndarray:
     return image
 
 
-def project_segments(camera: Camera, lines: Iterable[Segment]) -> list[Segment]:
+def project_segments(camera: Camera, lines: Sequence[Segment]) -> list[Segment]:
     """Project world lines (two points (3,) each) to pixels; what lies behind the camera is cut off."""
-    kept: list[Segment] = []
-    for a, b in lines:
-        _, depth = camera.project(np.stack([a, b]))
-        if (depth <= NEAR).all():
-            continue
-        if (depth <= NEAR).any():
-            cut = a + (b - a) * (NEAR - depth[0]) / (depth[1] - depth[0])
-            # A hair in front of the plane, so that rounding does not put it behind.
-            a, b = (cut + 1e-6 * (b - cut), b) if depth[0] <= NEAR else (a, cut + 1e-6 * (a - cut))
-        pixels, _ = camera.project(np.stack([a, b]))
-        kept.append((pixels[0], pixels[1]))
-    return kept
+    ends = np.array(lines, float).reshape(-1, 2, 3)
+    depth = camera.project(ends.reshape(-1, 3))[1].reshape(-1, 2)
+    seen = (depth > NEAR).any(axis=1)
+    ends, depth = ends[seen], depth[seen]
+    cut = (depth <= NEAR).any(axis=1)
+    behind = depth[cut].argmin(axis=1)
+    which = np.flatnonzero(cut)
+    hidden, shown = ends[which, behind], ends[which, 1 - behind]
+    at = (NEAR - depth[which, behind]) / (depth[which, 1 - behind] - depth[which, behind])
+    # A hair in front of the plane, so that rounding does not put it behind.
+    ends[which, behind] = hidden + (shown - hidden) * np.minimum(at + 1e-6, 1.0)[:, None]
+    pixels = camera.project(ends.reshape(-1, 3))[0].reshape(-1, 2, 2)
+    return [(a, b) for a, b in pixels]
 
 
 def lay(image: np.ndarray, coverage: np.ndarray, colour: Colour, opacity: float = 1.0) -> np.ndarray:
