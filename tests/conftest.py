@@ -8,9 +8,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.model.hub import Hub
 
 settings.register_profile("project", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("project")
@@ -47,3 +51,12 @@ def leaves_nothing_behind() -> Iterator[None]:
     if application is not None:
         visible = [w for w in application.topLevelWidgets() if w.isVisible()]
         assert not visible, f"windows outlive the test: {visible}"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Serve a small catalogue of weights on this computer, with an empty folder to fetch them to."""
+    from tests.model.hub import tiny_world  # late: few tests need torch
+
+    with tiny_world(tmp_path, monkeypatch) as made:
+        yield made

@@ -159,7 +159,8 @@ def test_quick_strokes_are_all_kept_one_step_each(hand: Hand, fake: Any) -> None
     assert hand.mask is before
 
 
-def test_undo_takes_back_a_stroke_that_is_on_its_way(hand: Hand, fake: Any) -> None:
+def one_stroke_done_and_two_on_their_way(hand: Hand, fake: Any) -> np.ndarray:
+    """Paint at 170, 190 and 210; returns the mask from before."""
     hand.select()
     before = hand.mask
     hand.window.use_brush()
@@ -167,6 +168,11 @@ def test_undo_takes_back_a_stroke_that_is_on_its_way(hand: Hand, fake: Any) -> N
     fake.wait.clear()
     hand.stroke((190.0, 130.0), wait=False)
     hand.stroke((210.0, 130.0), wait=False)
+    return before
+
+
+def test_undo_takes_back_a_stroke_that_is_on_its_way(hand: Hand, fake: Any) -> None:
+    before = one_stroke_done_and_two_on_their_way(hand, fake)
     hand.window.undo()
     hand.driver.wait(lambda: not hand.tinted((210.0, 130.0)))
     fake.wait.set()
@@ -178,13 +184,7 @@ def test_undo_takes_back_a_stroke_that_is_on_its_way(hand: Hand, fake: Any) -> N
 
 
 def test_each_undo_takes_back_one_more_while_strokes_are_on_their_way(hand: Hand, fake: Any) -> None:
-    hand.select()
-    before = hand.mask
-    hand.window.use_brush()
-    hand.stroke((170.0, 130.0))
-    fake.wait.clear()
-    hand.stroke((190.0, 130.0), wait=False)
-    hand.stroke((210.0, 130.0), wait=False)
+    before = one_stroke_done_and_two_on_their_way(hand, fake)
     for _ in range(3):
         hand.window.undo()
     fake.wait.set()

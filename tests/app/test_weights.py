@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,9 @@ from model.errors import WeightsError
 from model.published import catalogue, download
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.window import Window
-from tests.model.hub import Hub, tiny_world
+from tests.model.hub import Hub
 
 pytestmark = pytest.mark.app
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with tiny_world(tmp_path, monkeypatch) as hub:
-        yield hub
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,7 @@ from safetensors.torch import save
 from model import weights
 from model.errors import Cancelled, WeightsError
 from model.published import adopt, verify
-from tests.model.hub import Hub, tiny_world
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with tiny_world(tmp_path, monkeypatch) as hub:
-        yield hub
+from tests.model.hub import Hub
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,7 @@ from safetensors.torch import save
 from model import weights
 from model.errors import Cancelled, WeightsError
 from model.published import download, fetch, verify
-from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint, tiny_world
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with tiny_world(tmp_path, monkeypatch) as hub:
-        yield hub
+from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint
 
 
 def parts() -> list[Path]:

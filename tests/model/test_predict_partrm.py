@@ -19,39 +19,20 @@ from model.network.partrm import PartRM
 from model.network.partrm_input import partdrag4d_cameras
 from model.network.zero123 import Zero123
 from model.progress import Progress, silent
-from model.stages.frame import FOV_DEG, input_camera, photo_camera, window_of
+from model.stages.frame import input_camera, window_of
 from model.stages.multiview_zero123 import Sides, SidesDrawer
 from model.stages.pipeline import Pipeline, find_sides
 from model.stages.predict import EmbeddedPredictor, surface_picture
 from model.stages.predict_partrm import PartRMPredictor, carried, input_pictures, load_partrm, spread_drags
-from model.stages.reconstruct import view_discs
-from model.stages.state import Part, State, View
+from model.stages.state import Part, State
+from tests.model.two_halves import HIGH, WIDE, WINDOW, two_halves
 
 CPU = torch.device("cpu")
-WINDOW = (20.0, -10.0, 100.0)  # the crop in the photo
-WIDE, HIGH = 140, 80
 
 
 @pytest.fixture(autouse=True)
 def _same_weights() -> None:
     torch.manual_seed(0)
-
-
-def state(fov_deg: float = FOV_DEG) -> State:
-    """A red square with a green half, seen straight on, in a photo that is larger than its crop."""
-    size = 64
-    crop = input_camera(0.3, fov_deg, size)
-    depth = np.zeros((size, size), np.float32)
-    depth[16:48, 16:48] = np.linalg.norm(crop.position)
-    rgb = np.zeros((size, size, 3), np.float32)
-    rgb[:, :32, 0] = rgb[:, 32:, 1] = 1
-    normal = np.broadcast_to(crop.T_world_camera[:3, 2], (size, size, 3)).astype(np.float32)
-    camera = photo_camera(crop, WINDOW, WIDE, HIGH)
-    x, y = camera.pixel_grid()[0, :, 0], camera.pixel_grid()[:, 0, 1]
-    mask = ((y > 15) & (y < 65))[:, None] & ((x > 45) & (x < 95))
-    image = np.full((HIGH, WIDE, 3), 255, np.uint8)
-    image[mask] = np.where(x[:, None] < 70, [255, 0, 0], [0, 255, 0])[None].repeat(HIGH, 0)[mask]
-    return State(image, mask, camera, crop, view_discs(View(crop, rgb, depth, normal), 0.5))
 
 
 def part(of: State) -> Part:
@@ -73,7 +54,7 @@ PULL = Drag((80.0, 40.0), (95.0, 40.0))
 
 def test_predicts_a_state_with_part_and_motion() -> None:
     told: list[float] = []
-    before = state()
+    before = two_halves()
     prediction = predictor().predict(before, [PULL], part(before), lambda f, what: told.append(f))
     after = prediction.state
     assert 0 < len(after.gaussians) <= 4 * 32 * 32
@@ -86,7 +67,7 @@ def test_predicts_a_state_with_part_and_motion() -> None:
 
 
 def test_finds_the_part_itself_where_none_is_given() -> None:
-    prediction = predictor().predict(state(), [PULL])
+    prediction = predictor().predict(two_halves(), [PULL])
     assert prediction.part is not None and prediction.part.mask[40, 80]
     assert prediction.times_s["part"] > 0
 
@@ -101,7 +82,7 @@ def test_stops_between_the_networks_blocks() -> None:
             if calls == 3:
                 raise Cancelled
 
-    before = state()
+    before = two_halves()
     with pytest.raises(Cancelled):
         predictor().predict(before, [PULL], part(before), stop)
     assert calls == 3
@@ -148,7 +129,7 @@ def test_with_equal_lenses_the_way_is_a_similarity() -> None:
 
 
 def test_the_way_back_ends_where_it_began() -> None:
-    here = state().gaussians
+    here = two_halves().gaussians
     crop, lens = input_camera(0.3, 35.0, 64), partdrag4d_cameras()[0]
     back = carried(carried(here, crop, lens), lens, crop)
     np.testing.assert_allclose(back.positions, here.positions, atol=1e-5)
@@ -157,12 +138,12 @@ def test_the_way_back_ends_where_it_began() -> None:
 
 
 def test_the_window_is_the_one_the_photo_was_cut_by() -> None:
-    before = state()
+    before = two_halves()
     np.testing.assert_allclose(window_of(before.camera, before.crop), WINDOW)
 
 
 def test_pictures_are_the_image_and_the_gaussians_on_white() -> None:
-    before = state()
+    before = two_halves()
     asked: list[Camera] = []
 
     def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
@@ -183,7 +164,7 @@ def test_pictures_are_the_image_and_the_gaussians_on_white() -> None:
 
 
 def test_drags_are_spread_over_the_part_in_the_512_frame() -> None:
-    before = state()
+    before = two_halves()
     starts, ends = spread_drags(before, part(before), [PULL, Drag((75.0, 30.0), (75.0, 35.0))])
     assert starts.shape == ends.shape == (20, 2)
     scale = 512 / WINDOW[2]
@@ -194,7 +175,7 @@ def test_drags_are_spread_over_the_part_in_the_512_frame() -> None:
 
 
 def test_drag_just_beside_the_part_is_moved_onto_it_and_one_without_length_refused() -> None:
-    before = state()
+    before = two_halves()
     starts, _ = spread_drags(before, part(before), [Drag((69.0, 40.0), (90.0, 40.0))])
     assert starts.shape == (10, 2)
     with pytest.raises(DragError, match="no length"):
@@ -202,7 +183,7 @@ def test_drag_just_beside_the_part_is_moved_onto_it_and_one_without_length_refus
 
 
 def test_part_too_small_for_the_frame_still_moves() -> None:
-    before = state()
+    before = two_halves()
     empty = np.zeros_like(before.mask)
     tiny = Part((80.5, 40.5), empty, np.zeros(len(before.gaussians), bool), np.zeros(3), 1.0)
     starts, _ = spread_drags(before, tiny, [Drag((80.5, 40.5), (90.5, 40.5))])
@@ -233,7 +214,7 @@ def test_pipeline_predicts_with_weights_from_a_file(tmp_path: Path, monkeypatch:
     pipeline = Pipeline(str(path), "cpu")
     assert isinstance(pipeline.predictor, PartRMPredictor)
     pipeline.predictor.size = 64
-    before = state()
+    before = two_halves()
     found = pipeline.part(before, PULL.start_px)
     assert pipeline.motion(before, found, PULL).joint.kind in ("prismatic", "revolute")
     prediction = pipeline.predict(before, [PULL], found, silent)
@@ -254,7 +235,7 @@ def test_sides_of_a_photo_are_asked_for_once_and_those_of_a_predicted_state_neve
     def never(progress: Progress) -> Zero123:
         raise AssertionError
 
-    with_sides, before = predictor(), state()
+    with_sides, before = predictor(), two_halves()
     with_sides.sides = Recorded(never)
     found = part(before)
     first = with_sides.predict(before, [PULL], found)
@@ -270,7 +251,7 @@ def test_sides_of_a_photo_are_asked_for_once_and_those_of_a_predicted_state_neve
 
 
 def test_weights_from_which_nothing_comes_are_told() -> None:
-    broken, before = predictor(), state()
+    broken, before = predictor(), two_halves()
     with torch.no_grad():
         for parameter in broken.network.parameters():
             parameter.fill_(torch.nan)

@@ -14,17 +14,14 @@ from model.errors import Cancelled, DragError, WeightsError
 from model.network.embedded import Completion, PartNet
 from model.network.sam import load_sam
 from model.progress import silent
-from model.stages.frame import input_camera, photo_camera
 from model.stages.pipeline import Pipeline, find_sam, load_network
 from model.stages.predict import by_part, surface_picture
-from model.stages.reconstruct import view_discs
 from model.stages.refine import PartFinder
 from model.stages.segment_sam import SamSegmenter
-from model.stages.state import Click, Part, State, View
+from model.stages.state import Click, Part, State
 from tests.model.tiny_sam import save_tiny_sam
+from tests.model.two_halves import HIGH, WIDE, two_halves
 
-WINDOW = (20.0, -10.0, 100.0)  # the crop in the photo
-WIDE, HIGH = 140, 80
 AT, BESIDE = (80.5, 40.5), (50.5, 20.5)
 
 
@@ -35,20 +32,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    """A red square with a green half, seen straight on."""
-    size = 64
-    crop = input_camera(0.3, 35.0, size)
-    depth = np.zeros((size, size), np.float32)
-    depth[16:48, 16:48] = np.linalg.norm(crop.position)
-    rgb = np.zeros((size, size, 3), np.float32)
-    rgb[:, :32, 0] = rgb[:, 32:, 1] = 1
-    normal = np.broadcast_to(crop.T_world_camera[:3, 2], (size, size, 3)).astype(np.float32)
-    camera = photo_camera(crop, WINDOW, WIDE, HIGH)
-    y, x = np.mgrid[:HIGH, :WIDE]
-    mask = (y >= 15) & (y < 65) & (x >= 45) & (x < 95)
-    image = np.full((HIGH, WIDE, 3), 255, np.uint8)
-    image[mask] = np.where(x[mask, None] < 70, [255, 0, 0], [0, 255, 0])
-    return State(image, mask, camera, crop, view_discs(View(crop, rgb, depth, normal), 0.5))
+    return two_halves()
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -18,13 +17,7 @@ from model.errors import Cancelled, WeightsError
 from model.network.partrm import PartRM
 from model.published import catalogue, verify
 from model.published.file import listing, load_checkpoint
-from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint, tiny_world
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with tiny_world(tmp_path, monkeypatch) as hub:
-        yield hub
+from tests.model.hub import TENSORS, Bomb, Hub, bring, checkpoint
 
 
 def refusal(name: str) -> WeightsError:

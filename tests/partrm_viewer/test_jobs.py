@@ -61,6 +61,19 @@ def counted(i: int) -> Callable[[Progress], int]:
     return lambda progress: i
 
 
+def busy(inbox: Inbox) -> threading.Event:
+    """Keep the worker at a job called first until the event that is returned is set."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def first(progress: Progress) -> bool:
+        begun.set()
+        return gate.wait(5)
+
+    inbox.submit("first", first)
+    begun.wait(5)
+    return gate
+
+
 def endless(begun: threading.Event) -> Callable[[Progress], None]:
     def run(progress: Progress) -> None:
         begun.set()
@@ -79,14 +92,7 @@ def test_jobs_run_in_order(inbox: Inbox) -> None:
 
 
 def test_latest_preview_wins_and_goes_first(inbox: Inbox) -> None:
-    begun, gate = threading.Event(), threading.Event()
-
-    def first(progress: Progress) -> bool:
-        begun.set()
-        return gate.wait(5)
-
-    inbox.submit("first", first)
-    begun.wait(5)
+    gate = busy(inbox)
     inbox.submit("user", lambda progress: "u")
     for i in range(4):
         inbox.submit(f"preview {i}", lambda progress: "p", preview=True)
@@ -216,14 +222,7 @@ def test_idle_work_gives_way_and_goes_on_afterwards(inbox: Inbox, preview: bool)
 
 
 def test_idle_work_waits_until_nothing_else_does(inbox: Inbox) -> None:
-    begun, gate = threading.Event(), threading.Event()
-
-    def first(progress: Progress) -> bool:
-        begun.set()
-        return gate.wait(5)
-
-    inbox.submit("first", first)
-    begun.wait(5)
+    gate = busy(inbox)
     for name in ("old idle", "idle"):
         inbox.submit(name, lambda progress: 1, idle=True)
     inbox.submit("user", lambda progress: 1)

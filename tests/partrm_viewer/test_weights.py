@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,9 @@ from model import weights
 from model.published import catalogue
 from partrm_viewer import cli, doctor
 from partrm_viewer import weights as words
-from tests.model.hub import Hub, tiny_world
+from tests.model.hub import Hub
 
 Output = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with tiny_world(tmp_path, monkeypatch) as hub:
-        yield hub
 
 
 class Terminal(io.StringIO):
