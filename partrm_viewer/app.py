@@ -43,7 +43,7 @@ def run(path: Path | None, weights: str, device: str, renderer: str, sides: Side
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends the program
 
     def predictor_of(name: str) -> Predictor:
-        return pipeline(name, device, sam=True, sides=sides)
+        return pipeline(name, device, sam="auto", sides=sides)
 
     window = Window(lambda: predictor_of(weights), renderer, predictor_of=predictor_of, network=weights)
     window.show()

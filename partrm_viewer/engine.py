@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -76,12 +76,12 @@ def pipeline(
     weights: str = "embedded",
     device: str = "auto",
     renderer: Renderer | None = None,
-    sam: bool = False,
+    sam: Literal["auto"] | None = None,
     sides: SidesBy = "auto",
 ) -> Pipeline:
     """Build the real predictor; a renderer (the CPU's, if none is given) draws its predicted states.
 
-    sam: let SAM outline the parts, where its weights are on this computer. sides: who draws PartRM's other views.
+    sam: "auto" lets SAM outline the parts, where its weights are on this computer. sides: who draws PartRM's other views.
     """
     from model.stages.pipeline import Pipeline
 
@@ -90,4 +90,4 @@ def pipeline(
 
         renderer = CpuRenderer()
     draw = renderer.render
-    return Pipeline(weights, device, lambda g, camera: draw(g, camera).colour, "auto" if sam else None, sides)
+    return Pipeline(weights, device, lambda g, camera: draw(g, camera).colour, sam, sides)

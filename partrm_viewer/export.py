@@ -104,7 +104,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
 
         torch.manual_seed(job.seed)
         renderer, reason = choose(job.renderer)
-        pipeline = build(job.weights, job.device, renderer, sam=True, sides=job.sides)
+        pipeline = build(job.weights, job.device, renderer, sam="auto", sides=job.sides)
     with clock.stage("load"):
         image = load_image(job.image)
         check_drags(job.drags, image.shape[1], image.shape[0])
