@@ -81,7 +81,7 @@ def pipeline(
 ) -> Pipeline:
     """Build the real predictor; a renderer (the CPU's, if none is given) draws its predicted states.
 
-    sam: "auto" lets SAM outline the parts, where its weights are on this computer. sides: who draws PartRM's other views.
+    sam: "auto" lets SAM outline the parts, where its weights are on this computer. sides: who draws PartRM's views.
     """
     from model.stages.pipeline import Pipeline
 
