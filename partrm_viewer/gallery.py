@@ -18,8 +18,8 @@ from model.drag import Drag
 from model.errors import PartRMError
 from model.evaluation.metrics import changed, iou, psnr
 from model.gaussians import Gaussians
-from model.partdrag4d.meshes import load
-from model.partdrag4d.meshes_raster import draw, fitted
+from model.partdrag4d.articulated import load
+from model.partdrag4d.raster import draw, fitted
 from model.stages.frame import FILL, distance
 from model.stages.pipeline import Pipeline
 from model.stages.state import State

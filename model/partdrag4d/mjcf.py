@@ -10,13 +10,13 @@ import numpy as np
 
 from model.articulation.joint import Joint
 from model.errors import FormatError
-from model.partdrag4d.meshes import MeshObject, Movable, Piece, package, piece
+from model.partdrag4d.articulated import ArticulatedObject, Movable, Piece, package, piece
 
 UNKNOWN = ("region", "boundmass", "size")  # what robosuite's fragments hold and MuJoCo does not
 INVISIBLE = 0.05  # geoms of a lower alpha are left out
 
 
-def read_mjcf(path: Path) -> MeshObject:
+def read_mjcf(path: Path) -> ArticulatedObject:
     """Read an MJCF file in its own axes; raises FormatError.
 
     Geoms that collide with nothing are what is meant to be seen; where a file has none, all geoms are.
@@ -54,7 +54,7 @@ def read_mjcf(path: Path) -> MeshObject:
     for g in np.flatnonzero(quiet if quiet.any() else np.ones(model.ngeom, bool)):
         made = _geom(model, data, int(g), int(link_of[model.geom_bodyid[g]]))
         pieces += [made] if made is not None else []
-    return MeshObject(path.stem, tuple(pieces), tuple(movables))
+    return ArticulatedObject(path.stem, tuple(pieces), tuple(movables))
 
 
 def _cleaned(path: Path) -> str:

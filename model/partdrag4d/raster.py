@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from model.camera import Camera
-from model.partdrag4d.meshes import MeshObject
+from model.partdrag4d.articulated import ArticulatedObject
 from model.partdrag4d.scene import OUTSIDE
 
 SAMPLES = 2  # a pixel's side
@@ -94,7 +94,7 @@ def _fill(
                     rgb[y, x, k] = min(1.0, shade * colours[f, k] * lit)
 
 
-def draw(made: MeshObject, amounts: Sequence[float] | np.ndarray, camera: Camera, size: int) -> Drawn:
+def draw(made: ArticulatedObject, amounts: Sequence[float] | np.ndarray, camera: Camera, size: int) -> Drawn:
     """Draw an object with its joints at these amounts, size² pixels; colour on a transparent ground.
 
     Mostly ambient light and one lamp, both fixed in the world.
@@ -136,8 +136,8 @@ def _gathered(z: np.ndarray, rgb: np.ndarray, links: np.ndarray, size: int) -> D
 
 
 def fitted(
-    made: MeshObject, amounts: Sequence[float] | np.ndarray, camera: Camera, yaw_deg: float, fill: float
-) -> MeshObject:
+    made: ArticulatedObject, amounts: Sequence[float] | np.ndarray, camera: Camera, yaw_deg: float, fill: float
+) -> ArticulatedObject:
     """Turn the object about y, then scale and shift it until it takes `fill` of the frame's longer side, in the middle.
 
     Its joints stand at `amounts`, which are the file's own (before scaling); the camera looks at the world's origin.

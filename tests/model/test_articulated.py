@@ -10,9 +10,9 @@ from PIL import Image
 
 from model.camera import Camera
 from model.errors import FormatError, PartRMError
-from model.partdrag4d import meshes
-from model.partdrag4d.meshes import MeshObject, Movable, Piece, load, piece
-from model.partdrag4d.meshes_raster import draw, fitted
+from model.partdrag4d import articulated
+from model.partdrag4d.articulated import ArticulatedObject, Movable, Piece, load, piece
+from model.partdrag4d.raster import draw, fitted
 from model.partdrag4d.scene import OUTSIDE
 
 ARTICULATED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "articulated"
@@ -102,7 +102,7 @@ def test_texture_beside_the_folder_is_found_the_right_way_up(urdf: Path) -> None
 
 
 def test_the_nearer_face_shows_and_depth_is_exact() -> None:
-    made = MeshObject("two", (quad(0, 0.0, (1, 0, 0)), quad(0, 0.5, (0, 1, 0), 0.2)), ())
+    made = ArticulatedObject("two", (quad(0, 0.0, (1, 0, 0)), quad(0, 0.5, (0, 1, 0), 0.2)), ())
     seen = draw(made, [], Camera.orbit(0, 0, 3, 40, 64, 64), 64)
     assert seen.rgba[32, 32].argmax() in (1, 3) and seen.rgba[32, 32, 0] == 0
     assert seen.depth[32, 32] == pytest.approx(2.5, abs=1e-5)
@@ -113,7 +113,7 @@ def test_the_nearer_face_shows_and_depth_is_exact() -> None:
 @pytest.mark.parametrize("first", [0, 1])
 def test_doubled_faces_show_the_one_that_faces_the_eye(first: int) -> None:
     both = [quad(0, 0.0, (0, 1, 0)), quad(0, 0.0, (1, 0, 0), flipped=True)]
-    made = MeshObject("doubled", (both[first], both[1 - first]), ())
+    made = ArticulatedObject("doubled", (both[first], both[1 - first]), ())
     seen = draw(made, [], Camera.orbit(0, 0, 3, 40, 32, 32), 32)
     inside = seen.link == 0
     assert (seen.rgba[inside][:, 0] == 0).all() and (seen.rgba[inside][:, 1] > 0).all()
@@ -123,13 +123,13 @@ def test_edges_are_smooth() -> None:
     turned = piece(
         0, np.eye(4), np.array([[-0.5, -0.4, 0], [0.5, -0.3, 0], [0, 0.6, 0]]), np.array([[0, 1, 2]]), np.ones(3)
     )
-    alpha = draw(MeshObject("triangle", (turned,), ()), [], Camera.orbit(0, 0, 3, 40, 32, 32), 32).rgba[..., 3]
+    alpha = draw(ArticulatedObject("triangle", (turned,), ()), [], Camera.orbit(0, 0, 3, 40, 32, 32), 32).rgba[..., 3]
     assert set(np.unique(alpha)) == {0, 64, 128, 191, 255}
 
 
 def test_fitted_fills_the_frame_and_scales_slides() -> None:
-    joint = meshes.Joint("prismatic", np.array([0.0, 0, 1]), np.zeros(3))
-    made = MeshObject(
+    joint = articulated.Joint("prismatic", np.array([0.0, 0, 1]), np.zeros(3))
+    made = ArticulatedObject(
         "box", (quad(0, -7.0, (1, 1, 1), 9), quad(1, 3.0, (1, 0, 0), 5)), (Movable("slide", joint, (-1, 4), 0),)
     )
     camera = Camera.orbit(0, 25, 2, 40, 100, 100)
@@ -180,9 +180,9 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(FormatError, match="shows nothing"):
         load(tmp_path / "empty.urdf")
     with pytest.raises(FormatError, match="no joint 'door'"):
-        MeshObject("box", (), ()).link("door")
+        ArticulatedObject("box", (), ()).link("door")
     with pytest.raises(PartRMError, match=r"\[dataset\]"):
-        meshes.package("a_package_that_nobody_has")
+        articulated.package("a_package_that_nobody_has")
 
 
 @pytest.mark.skipif(not ARTICULATED.is_dir(), reason="../shared/data is absent")

@@ -10,12 +10,12 @@ import numpy as np
 
 from model.articulation.joint import Joint
 from model.errors import FormatError
-from model.partdrag4d.meshes import MeshObject, Movable, Piece, package, piece
+from model.partdrag4d.articulated import ArticulatedObject, Movable, Piece, package, piece
 
 GREY = (0.7, 0.7, 0.7)
 
 
-def read_urdf(path: Path) -> MeshObject:
+def read_urdf(path: Path) -> ArticulatedObject:
     """Read a URDF file in its own axes; raises FormatError."""
     try:
         root = ET.parse(path).getroot()
@@ -45,7 +45,7 @@ def read_urdf(path: Path) -> MeshObject:
                 movables.append(Movable(element.get("name", ""), joint, _limits(element, kind), link))
                 child = len(movables)
             waiting.append((_name(element, "child"), there, child))
-    return MeshObject(path.stem, tuple(pieces), tuple(movables))
+    return ArticulatedObject(path.stem, tuple(pieces), tuple(movables))
 
 
 def _limits(element: ET.Element, kind: str) -> tuple[float, float]:

@@ -46,7 +46,7 @@ class Movable:
 
 
 @dataclass(frozen=True, eq=False)
-class MeshObject:
+class ArticulatedObject:
     """An articulated object in a right-handed world, y up."""
 
     name: str
@@ -72,7 +72,7 @@ class MeshObject:
         poses = self.poses(amounts)
         return np.concatenate([p.vertices @ poses[p.link, :3, :3].T + poses[p.link, :3, 3] for p in self.pieces])
 
-    def placed(self, T: np.ndarray) -> MeshObject:
+    def placed(self, T: np.ndarray) -> ArticulatedObject:
         """Apply a (4, 4) similarity to the whole object; lengths and limits of sliding joints scale with it."""
         scale = float(np.cbrt(np.linalg.det(T[:3, :3])))
         R = T[:3, :3] / scale
@@ -87,13 +87,13 @@ class MeshObject:
         return replace(self, pieces=pieces, movables=tuple(movables))
 
 
-def load(path: Path, up: Literal["y", "z"] = "z") -> MeshObject:
+def load(path: Path, up: Literal["y", "z"] = "z") -> ArticulatedObject:
     """Read an articulated object from URDF (.urdf) or MJCF (.xml); `up` is the file's own upward axis.
 
     Raises FormatError for a file that is absent, damaged or empty, PartRMError where a package is missing.
     """
-    from model.partdrag4d.meshes_mjcf import read_mjcf
-    from model.partdrag4d.meshes_urdf import read_urdf
+    from model.partdrag4d.mjcf import read_mjcf
+    from model.partdrag4d.urdf import read_urdf
 
     path = Path(path)
     if not path.is_file():
