@@ -9,7 +9,7 @@ from dataclasses import fields
 import cv2
 import numpy as np
 
-from model.evaluation.protocol import ROWS, Result, Row, mean_of_known
+from model.evaluation.procedural_protocol import ROWS, Result, Row, mean_of_known
 
 ORDER = [f"{s} {what}" for s in "AB" for what in ROWS]
 

@@ -7,9 +7,10 @@ import pytest
 
 from model.articulation.joint import Joint
 from model.camera import Camera
-from model.evaluation import protocol, tables
+from model.evaluation import procedural_protocol as protocol
+from model.evaluation import procedural_tables as tables
 from model.evaluation.metrics import changed, iou, psnr, ssim
-from model.evaluation.protocol import Result, Row, Trial
+from model.evaluation.procedural_protocol import Result, Row, Trial
 from model.stages.frame import carried
 from model.stages.predict import surface_picture
 from model.stages.reconstruct import reconstruct

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from model.camera import Camera
-from model.evaluation.protocol import Result, evaluate, trial
-from model.evaluation.tables import gain, page, part_table, score_table
+from model.evaluation.procedural_protocol import Result, evaluate, trial
+from model.evaluation.procedural_tables import gain, page, part_table, score_table
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
