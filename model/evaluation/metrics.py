@@ -8,17 +8,19 @@ import numpy as np
 CHANGED = 0.05  # a pixel has changed if a channel differs by more than this between the two true states
 
 
-def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
+def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None, most: float = 60.0) -> float:
     """Return the peak signal-to-noise ratio in dB of pictures (H, W, 3) in 0..1, over all pixels or a (H, W) mask.
 
-    nan where the mask is empty; capped at 60 dB, so that an exact picture does not make a mean infinite.
+    nan where the mask is empty; capped at 60 dB, so that an exact picture does not make a mean infinite. most: another
+    cap; with infinity an exact picture's is infinite, and whoever averages leaves it out.
     """
     error = (np.asarray(a, np.float64) - b) ** 2
     if where is not None:
         if not where.any():
             return float("nan")
         error = error[where]
-    return float(min(60.0, -10 * np.log10(max(error.mean(), 1e-12))))
+    mean = float(error.mean())
+    return most if mean == 0 else min(most, -10 * float(np.log10(mean)))
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
