@@ -169,10 +169,23 @@ def step_views(
     pipeline: Pipeline, prediction: Prediction, rest: Any, job: Job, renderer: Renderer, progress: Progress
 ) -> Iterator[np.ndarray]:
     """Draw steps 1/K ... K/K of the drags from the input camera; each (H, W, 3) uint8."""
-    for k in range(1, job.steps + 1):
-        drags = [Drag(d.start_px, lerp(d.start_px, d.end_px, k / job.steps)) for d in job.drags]
-        progress((k - 1) / job.steps, f"step {k} of {job.steps}")
-        yield input_view(pipeline.predict(rest, drags, part=prediction.part), renderer)
+    parts = [k / job.steps for k in range(1, job.steps + 1)]
+    steps = [[Drag(d.start_px, lerp(d.start_px, d.end_px, t)) for d in job.drags] for t in parts]
+    yield from views_after(pipeline, rest, steps, prediction.part, renderer, progress)
+
+
+def views_after(
+    pipeline: Pipeline,
+    rest: Any,
+    steps: Sequence[Sequence[Drag]],
+    part: Any,
+    renderer: Renderer,
+    progress: Progress = silent,
+) -> Iterator[np.ndarray]:
+    """Draw what the drags of each step make of a state, from the input camera; each (H, W, 3) uint8."""
+    for k, drags in enumerate(steps):
+        progress(k / len(steps), f"step {k + 1} of {len(steps)}")
+        yield input_view(pipeline.predict(rest, drags, part=part), renderer)
 
 
 def lerp(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[float, float]:

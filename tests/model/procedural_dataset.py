@@ -1,4 +1,4 @@
-"""A small data set on disk, of procedural objects seen from PartDrag-4D's cameras: what evaluation needs, in seconds."""
+"""A small data set on disk, of procedural objects seen from PartDrag-4D's cameras, made in seconds."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def _write_state(
     for k, camera in enumerate(cameras):
         alpha = seen.alpha[k, ..., None]
         rgba = np.concatenate([seen.rgb[k] / np.maximum(alpha, 1e-3), alpha], axis=2)
-        Image.fromarray((rgba * 255).round().clip(0, 255).astype(np.uint8)).save(folder / f"{k:03d}.png", compress_level=1)
+        Image.fromarray((rgba * 255).round().clip(0, 255).astype(np.uint8)).save(
+            folder / f"{k:03d}.png", compress_level=1
+        )
         Image.fromarray((seen.depth[k] / DEPTH_SCALE).round().astype(np.uint16)).save(folder / f"{k:03d}_depth.png")
         axes = dict(zip(("x", "y", "z", "origin"), (Y_UP.T @ camera.T_world_camera[:3]).T.tolist(), strict=True))
         told = {**axes, "fov_y_deg": FOV_Y_DEG, "depth_scale": DEPTH_SCALE}

@@ -1,0 +1,248 @@
+"""Evaluate on a data set: PartRM's protocol, with pairs and drags that are the same on every computer.
+
+Every pair is written when it is done: a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numba
+import torch
+
+from model import weights
+from model.errors import FormatError, PartRMError, WeightsError
+from model.evaluation.html import Page
+from model.evaluation.pairs import Pair, fixed_pairs, read_pairs, some, write_pairs
+from model.evaluation.protocol import SHOWN, answered, sample_of, score
+from model.evaluation.summary import Record
+from model.partdrag4d.dataset import SIZE, DataSet, open_dataset
+from model.progress import Progress, silent
+from partrm_viewer import evaluate_files as files
+from partrm_viewer.evaluate_methods import Plan, Row, Tools, fingerprint, main_row
+from partrm_viewer.export import make_room
+
+ROOM = 3  # times its weights' size is what a process with PartRM takes
+TWO = ("input view", "view from behind")
+HOW = (
+    "Eight views at 256²; a source's part is dragged to its place in the target by one drag.",
+    "Pairs and drags come from seed {seed}; PartRM's drags are spread over the part outlined by: {part_by}.",
+    "Embedded gets one drag and one image (told: outline, lens, distance) or true views with depth; PartRM the views "
+    "0 to 3 of the source; oracle and no motion: splats of the true views.",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One pair's work, as it is sent to another process."""
+
+    root: Path
+    out: Path
+    pair: Pair
+    plan: Plan
+    rows: tuple[Row, ...]
+    prints: tuple[str, ...]  # of the rows
+
+
+def run(
+    root: Path,
+    out: Path,
+    rows: Sequence[Row],
+    plan: Plan,
+    listed: Path | None = None,
+    count: int | None = None,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> tuple[str, list[Path]]:
+    """Evaluate rows on the pairs of a list, else on the fixed ones of the data set's validation states.
+
+    count: so many of them. Returns the terminal's text and the files written to OUT. After Ctrl-C the pairs under way
+    are finished, the tables of what is done are written, and KeyboardInterrupt goes on. Raises PartRMError where there
+    is nothing to evaluate or a row's weights are not there.
+    """
+    data = open_dataset(root)
+    pairs, left_out = chosen(data, listed, plan.seed)
+    if count is not None:
+        pairs = some(pairs, count, plan.seed)
+    _check(rows, plan)
+    write_pairs(make_room(out / "pairs.txt"), pairs, f"{len(pairs)} pairs, seed {plan.seed}: source target")
+    digest = hashlib.sha256(json.dumps(data.told, sort_keys=True).encode()).hexdigest()
+    prints = tuple(fingerprint(row, plan, digest) for row in rows)
+    tasks = [Task(root, out, pair, plan, tuple(rows), prints) for pair in pairs]
+    records: dict[str, Record] = {}
+    stopped = False
+    try:
+        for record in _done(tasks, workers or _workers(rows, plan, len(tasks)), progress):
+            records[record.name] = record
+    except KeyboardInterrupt:
+        stopped = True
+        for task in tasks:  # what was finished meanwhile
+            known = files.read_record(out, task.pair.name)
+            if known is not None and task.pair.name not in records and set(prints) <= set(known[1].values()):
+                records[task.pair.name] = known[0]
+    measured = [records[t.pair.name] for t in tasks if t.pair.name in records and records[t.pair.name].scores]
+    left_out += files.failures(list(records.values()))
+    if stopped:
+        left_out.append(f"stopped after {len(measured)} of {len(tasks)} pairs: the same command goes on")
+    title = f"{root.name or root.resolve().name}: {len(measured)} pairs of {len({r.group for r in measured})} objects"
+    names = tuple(row.name for row in rows)
+    outlined = ", ".join(sorted({r.part_by for r in measured})) or "nobody"
+    how = [line.format(seed=plan.seed, part_by=outlined) for line in HOW]
+    how.append("LPIPS: weights absent" if plan.lpips is None else f"LPIPS: {plan.lpips.name}")
+    page = Page(title, how, names, main_row(rows), left_out, TWO)
+    written = files.write_tables(out, page, measured)
+    progress(1.0, "done")
+    if stopped:
+        print(written[0])
+        raise KeyboardInterrupt
+    return written
+
+
+def chosen(data: DataSet, listed: Path | None, seed: int) -> tuple[tuple[Pair, ...], list[str]]:
+    """Return the pairs to evaluate, and what a list names that is not there. Raises FormatError where none is left."""
+    left_out: list[str] = []
+    if listed is None:
+        pairs = fixed_pairs(data.ids("val"), seed)
+        if not pairs:
+            hint = "lists/val.txt names no two states of one part that lie on disk; --pairs names others."
+            raise FormatError(f"{data.root} has nothing to validate on", hint)
+        return pairs, left_out
+    named, wrong = read_pairs(listed)
+    left_out += wrong
+    for pair in named:
+        absent = [str(id) for id in (pair.source, pair.target) if id not in data.there]
+        if absent:
+            left_out.append(f"{pair.source} {pair.target}: {' and '.join(absent)} not in the data set")
+    there = tuple(p for p in named if p.source in data.there and p.target in data.there)
+    if not there:
+        raise FormatError(f"{data.root} has none of the pairs of {listed}", "Is it the list of another data set?")
+    return there, left_out
+
+
+def _check(rows: Sequence[Row], plan: Plan) -> None:
+    """Say at once what a row would fail for on every pair. Raises PartRMError."""
+    tools = Tools(plan)
+    for row in rows:
+        if row.kind == "partrm":
+            tools.method(row)
+    if plan.lpips is not None:
+        assert tools.lpips is not None
+
+
+def _workers(rows: Sequence[Row], plan: Plan, tasks: int) -> int:
+    """Choose how many processes: one a core, as far as the memory goes; one where a graphics card does the work."""
+    if Tools(plan).device.type == "cuda":
+        return 1
+    count = min(os.cpu_count() or 1, tasks)
+    for row in rows:
+        with suppress(WeightsError, ValueError, OSError, AttributeError):  # some systems do not tell their memory
+            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+            if row.kind == "partrm":
+                count = min(count, memory // (ROOM * weights.find(row.value).stat().st_size))
+    return max(1, count)
+
+
+def _done(tasks: Sequence[Task], workers: int, progress: Progress) -> Iterator[Record]:
+    """Do tasks and yield their records as they come; tells how long the rest will take."""
+    started, done, kept = time.monotonic(), 0, 0
+
+    def told(record: Record, was_kept: bool) -> Record:
+        nonlocal done, kept
+        done, kept = done + 1, kept + was_kept
+        left = (time.monotonic() - started) / max(1, done - kept) * (len(tasks) - done)
+        progress(done / len(tasks) * 0.999, f"{done} of {len(tasks)} pairs, {_duration(left)} left")
+        return record
+
+    if workers == 1:
+        for task in tasks:
+            yield told(*evaluate(task))
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
+        waiting = {pool.submit(evaluate, task) for task in tasks}
+        try:
+            while waiting:
+                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    yield told(*future.result())
+        except KeyboardInterrupt:
+            progress(done / len(tasks) * 0.999, "stopping after the pairs under way")
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _begin() -> None:
+    """Make a worker process: one core, and Ctrl-C is its parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+
+
+@cache
+def _tools(plan: Plan) -> Tools:
+    return Tools(plan)
+
+
+@cache
+def _data(root: Path) -> DataSet:
+    return open_dataset(root)
+
+
+def evaluate(task: Task) -> tuple[Record, bool]:
+    """Fill the rows of one pair that an earlier run has not left, and write them.
+
+    Returns the record, and whether all of it was there already. What fails is written into the record.
+    """
+    data, tools, pair = _data(task.root), _tools(task.plan), task.pair
+    known = files.read_record(task.out, pair.name)
+    wanted = dict(zip((row.name for row in task.rows), task.prints, strict=True))
+    record, prints = known or (Record(pair.name, pair.source.mesh, "?"), {})
+    kept = {n for n in wanted if prints.get(n) == wanted[n] and n in record.scores}
+    if kept == set(wanted):
+        return replace(record, scores={n: record.scores[n] for n in wanted}, failed={}), True
+    try:
+        sample = sample_of(data, pair, task.plan.seed, tools.outline)
+        category = sample.category
+    except PartRMError as error:
+        return Record(pair.name, pair.source.mesh, "?", failed={"not evaluated": _told(error)}), False
+    scores = {n: record.scores[n] for n in kept}
+    failed: dict[str, str] = {}
+    first, other = SHOWN
+    truth = [sample.before[first], sample.after[first], sample.before[other], sample.after[other]]
+    files.write_pictures(files.picture_path(task.out, pair.name, "truth"), truth)
+    for row in task.rows:
+        if row.name in kept:
+            continue
+        try:
+            made, seconds = answered(tools.method(row), sample)
+        except PartRMError as error:
+            failed[row.name] = _told(error)
+            continue
+        scores[row.name] = score(made, sample.before, sample.after, tools.lpips, seconds)
+        files.write_pictures(files.picture_path(task.out, pair.name, row.name), [made[first], made[other]])
+    (x0, y0), (x1, y1) = sample.pull.drag.start_px, sample.pull.drag.end_px
+    ends = (x0 / SIZE, y0 / SIZE, x1 / SIZE, y1 / SIZE)
+    ordered = {n: scores[n] for n in wanted if n in scores}
+    made_record = Record(pair.name, pair.source.mesh, category, ends, sample.pull.part_by, ordered, failed)
+    others = {n: s for n, s in record.scores.items() if n not in wanted}  # of a run with other rows
+    whole = replace(made_record, scores={**others, **ordered})
+    files.write_record(task.out, whole, {n: wanted.get(n, prints.get(n, "")) for n in whole.scores})
+    return made_record, False
+
+
+def _told(error: PartRMError) -> str:
+    return " ".join(f"{error.title}: {error.hint}".split())
