@@ -64,7 +64,10 @@ class Pipeline:
         self.predictor: Predictor = self.finder
         if partrm is not None:
             drawn = find_sides(weights, self.device, sides)
-            self.predictor = PartRMPredictor(partrm, self.finder, rasterize, spread=spread_of(weights), sides=drawn)
+            spread, slow_start = spread_of(weights), self.device.type == "cuda"
+            self.predictor = PartRMPredictor(
+                partrm, self.finder, rasterize, spread=spread, sides=drawn, warms_up=slow_start
+            )
         self.times_s: dict[str, float] = {}  # of the last open
 
     def open(
@@ -104,7 +107,7 @@ class Pipeline:
         """Do now what the first click and pull on a state need; may be stopped, and goes on when it is called again."""
         self.finder.prepare(state, progress)
         if isinstance(self.predictor, PartRMPredictor):
-            self.predictor.views(state, progress)
+            self.predictor.prepare(state, progress)
 
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         """Find the part under a click; raises DragError on the background."""

@@ -50,10 +50,15 @@ class PartRMPredictor:
         size: int = SIZE,
         spread: int = SPREAD,
         sides: SidesDrawer | None = None,
+        warms_up: bool = False,
     ) -> None:
-        """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one."""
+        """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one.
+
+        warms_up: the device is slow the first time (a GPU loads and chooses its kernels), so `prepare` asks it once.
+        """
         self.network, self.embedded, self.rasterize = network, embedded, rasterize
         self.size, self.spread, self.sides = size, spread, sides
+        self._cold = warms_up
         self._views: deque[tuple[State, torch.Tensor]] = deque(maxlen=KEPT)
 
     def part(self, state: State, click_px: tuple[float, float]) -> Part:
@@ -89,6 +94,15 @@ class PartRMPredictor:
         clock("picture")
         progress(1.0, "Done")
         return Prediction(after, first, motion, times)
+
+    def prepare(self, state: State, progress: Progress = silent) -> None:
+        """Do now what the first pull on a state needs; may be stopped, and goes on when it is called again."""
+        views = self.views(state, progress)
+        if self._cold:
+            nowhere = torch.zeros(1, self.spread, 2, device=views.device)
+            with torch.inference_mode():
+                self.network(views, nowhere, nowhere, lambda f, what: progress(f, "Warming up"))
+            self._cold = False
 
     def views(self, state: State, progress: Progress = silent) -> torch.Tensor:
         """Return what the network sees of a state, (1, 4, 9, size, size), on its device; kept for a few states."""

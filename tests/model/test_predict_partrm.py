@@ -273,3 +273,33 @@ def test_absent_weights_say_where_to_get_them(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(WeightsError) as caught:
         Pipeline("partdrag4d", "cpu")
     assert "GasaiYU/PartRM" in caught.value.hint
+
+
+def test_a_slow_first_forward_is_made_ahead_once_and_may_be_stopped() -> None:
+    state, asked = two_halves(), 0
+    made = predictor()
+
+    class Counting(torch.nn.Module):
+        def __init__(self, inner: PartRM) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, *given: object) -> torch.Tensor:
+            nonlocal asked
+            asked += 1
+            return torch.as_tensor(self.inner(*given))
+
+    warm = PartRMPredictor(made.network, made.embedded, surface_picture, size=64, warms_up=True)
+    warm.network = Counting(made.network)  # type: ignore[assignment]
+
+    def stop(fraction: float, what: str) -> None:
+        if what == "Warming up":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        warm.prepare(state, stop)
+    warm.prepare(state)
+    warm.prepare(state)
+    assert asked == 2  # the one that was stopped counts for nothing
+    made.prepare(state)
+    assert made.views(state) is made.views(state)
