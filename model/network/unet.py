@@ -28,6 +28,8 @@ class Shape:
     up_attention: tuple[bool, ...]
     layers: int = 2  # residual blocks a level on the way down; one more on the way up
     heads: int = 16
+    stride: int = 1  # of the first convolution: 2 begins at half the input's side, at a quarter of the work
+    size: int = 256  # px, side of the views that it is trained with
 
 
 class Residual(nn.Module):
@@ -120,7 +122,7 @@ class DragUNet(nn.Module):
         super().__init__()
         self.drag_merge = drag_merge
         down, up = shape.down, shape.up
-        self.conv_in = nn.Conv2d(9, down[0], 3, padding=1)
+        self.conv_in = nn.Conv2d(9, down[0], 3, stride=shape.stride, padding=1)
         inputs = (down[0], *down[:-1])  # channels with which each level begins
         if drag_merge != "none":
             self.alpha = nn.Parameter(torch.tensor(float(drag_merge == "zero_residual")))  # unused by "replace"
