@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,8 @@ from model.progress import Progress, silent
 from model.stages.pipeline import Pipeline
 from partrm_viewer import evaluate_files as files
 from partrm_viewer.engine import pipeline
-from partrm_viewer.evaluate_methods import Plan, Tools
+from partrm_viewer.evaluate_methods import Plan, Row, Tools, fingerprint, main_row
+from partrm_viewer.evaluate_pool import done, workers_for
 from partrm_viewer.export import SHORTEST_DRAG_PX, views_after
 from renderer.base import Renderer
 from renderer.cpu import CpuRenderer
@@ -29,17 +32,26 @@ from renderer.cpu import CpuRenderer
 Answer = Callable[[Case], np.ndarray]  # -> (F, PIXELS, PIXELS, 3) uint8
 HOW = (
     "Every frame is predicted from the one input picture by that frame's drags, and compared at 256².",
-    "No motion is the input itself. moving: over the pixels that differ between the input and the true frame.",
+    "No motion is the input itself. Editors are told the part where a case has part.png; the predictors find it.",
 )
+
+
+@dataclass(frozen=True)
+class Task:
+    """One case's work, as it is sent to another process."""
+
+    folder: Path
+    out: Path
+    plan: Plan
+    rows: tuple[Row, ...]
 
 
 def run(
     root: Path,
     out: Path,
-    methods: Sequence[str],
-    named: Sequence[str],
-    editors: Sequence[str],
+    rows: Sequence[Row],
     plan: Plan,
+    workers: int | None = None,
     progress: Progress = silent,
 ) -> tuple[str, list[Path]]:
     """Evaluate on every case of a folder; returns the terminal's text and the files written to OUT.
@@ -47,44 +59,38 @@ def run(
     A case that cannot be read is left out and told. After Ctrl-C the tables of what is done are written, and
     KeyboardInterrupt goes on. Raises PartRMError where no case can be read or weights are absent.
     """
-    found = folders(root)
-    answers = answers_of(methods, named, editors, plan)
-    tools = Tools(plan)
+    tasks = [Task(folder, out, plan, tuple(rows)) for folder in folders(root)]
+    for row in rows:
+        _answer(row, plan)  # what is absent is said at once
     records: list[Record] = []
-    left_out: list[str] = []
-    started = time.monotonic()
     stopped = False
     try:
-        for k, folder in enumerate(found):
-            left = (time.monotonic() - started) / max(1, k) * (len(found) - k)
-            told = f", {left:.0f} s left" if k else ""
-            progress(k / len(found), f"{k} of {len(found)} cases{told}")
-            try:
-                case = read_case(folder)
-            except PartRMError as error:
-                left_out.append(f"{folder.name}: {' '.join(str(error).split())}")
-                continue
-            records.append(measured(case, answers, tools, out))
+        records += done(evaluate, tasks, workers or workers_for(rows, plan, len(tasks)), "cases", progress)
     except KeyboardInterrupt:
         stopped = True
-        left_out.append(f"stopped after {len(records)} of {len(found)} cases")
-    if not records and not stopped:
+        left = ((task, files.read_record(out, task.folder.name)) for task in tasks)
+        prints = {task.folder.name: set(_prints(task).values()) for task in tasks}
+        records = [k[0] for t, k in left if k is not None and prints[t.folder.name] <= set(k[1].values())]
+    left_out = files.failures(records)
+    records = sorted((r for r in records if r.scores), key=lambda r: r.name)
+    if stopped:
+        left_out.append(f"stopped after {len(records)} of {len(tasks)} cases: the same command goes on")
+    elif not records:
         raise FormatError(f"No case of {root} can be read", left_out[0])
-    left_out += files.failures(records)
-    rows = tuple(answers)
-    main = next((r for r in rows if r.startswith(("PartRM", "embedded"))), rows[-1])
+    names = tuple(row.name for row in rows)
     frames = sum(len(next(iter(r.scores.values())).psnr) for r in records)
     title = f"{root.name or root.resolve().name}: {len(records)} cases, {frames} frames"
     lpips = "LPIPS: weights absent" if plan.lpips is None else f"LPIPS: {plan.lpips.name}"
-    page = Page(title, (*HOW, lpips), rows, main, left_out, ("middle frame", "last frame"), "cases")
+    views = ("middle frame", "last frame")
+    page = Page(title, (*HOW, lpips), names, main_row(rows), left_out, views, "cases", published=False)
     text, written = files.write_tables(out, page, records)
-    last = "\n".join(["last frame alone", "", *last_lines(records, rows)]) + "\n"
-    files.write_text(out / "table.txt", text + "\n" + last)
+    text += "\n".join(["", "the last frames alone", "", *last_lines(records, names)]) + "\n"
+    files.write_text(out / "table.txt", text)
     progress(1.0, "done")
     if stopped:
-        print(text + "\n" + last)
+        print(text)
         raise KeyboardInterrupt
-    return text + "\n" + last, written
+    return text, written
 
 
 def last_lines(records: Sequence[Record], rows: Sequence[str]) -> list[str]:
@@ -93,21 +99,21 @@ def last_lines(records: Sequence[Record], rows: Sequence[str]) -> list[str]:
     return [heads, *(report.line(f"{k:2d} {r}", report.row_cells(records, r, -1)) for k, r in enumerate(rows, 1))]
 
 
-def answers_of(methods: Sequence[str], named: Sequence[str], editors: Sequence[str], plan: Plan) -> dict[str, Answer]:
-    """Return what fills each row. Raises WeightsError, EditorError."""
+@cache
+def _answer(row: Row, plan: Plan) -> Answer:
+    """Return what fills a row. Raises WeightsError, EditorError."""
+    if row.kind == "still":
+        return lambda case: np.stack([case.small] * len(case.frames))
+    if row.kind == "editor":
+        return _edited(editor(row.value, plan.timeout_s))
+    assert row.kind == "predicted"
     renderer = CpuRenderer()
-    answers: dict[str, Answer] = {"no motion": lambda case: np.stack([case.small] * len(case.frames))}
-    for text in editors:
-        made = editor(text, plan.timeout_s)
-        answers[made.name] = _edited(made)
-    if "embedded" in methods:
-        answers["embedded"] = _predicted(pipeline(device=plan.device, renderer=renderer, sam="auto"), renderer)
-    if "partrm" in methods:
-        for text in named:
-            label, _, path = text.rpartition("=")
-            partrm = pipeline(path, plan.device, renderer, sam="auto")
-            answers[f"PartRM {label or Path(path).stem}"] = _predicted(partrm, renderer)
-    return answers
+    return _predicted(pipeline(row.value, plan.device, renderer, sam="auto"), renderer)
+
+
+@cache
+def _tools(plan: Plan) -> Tools:
+    return Tools(plan)
 
 
 def _edited(made: DragEditor) -> Answer:
@@ -138,26 +144,50 @@ def longest(drags: Sequence[Drag]) -> float:
     return max(drag.length_px for drag in drags)
 
 
-def measured(case: Case, answers: dict[str, Answer], tools: Tools, out: Path) -> Record:
-    """Fill every row of a case; what fails is written into the record."""
-    scores, failed = {}, {}
+def evaluate(task: Task) -> tuple[Record, bool]:
+    """Fill the rows of one case that an earlier run has not left, and write them; see evaluate_dataset.evaluate."""
+    name, out = task.folder.name, task.out
+    wanted = _prints(task)
+    record, prints = files.read_record(out, name) or (Record(name, name, "case"), {})
+    kept = {n for n in wanted if prints.get(n) == wanted[n] and n in record.scores}
+    if kept == set(wanted):
+        return replace(record, scores={n: record.scores[n] for n in wanted}, failed={}), True
+    try:
+        case = read_case(task.folder)
+    except PartRMError as error:
+        return Record(name, name, "case", failed={"not evaluated": _told(error)}), False
+    scores = {n: record.scores[n] for n in kept}
+    failed: dict[str, str] = {}
     before = np.stack([case.small] * len(case.frames))
-    middle = len(case.frames) // 2 if len(case.frames) > 1 else 0
+    middle = (len(case.frames) - 1) // 2
     truth = [case.small, case.frames[middle], case.small, case.frames[-1]]
-    files.write_pictures(files.picture_path(out, case.name, "truth"), truth)
-    for row, answer in answers.items():
+    files.write_pictures(files.picture_path(out, name, "truth"), truth)
+    for row in task.rows:
+        if row.name in kept:
+            continue
         start = time.perf_counter()
         try:
-            made = answer(case)
+            made = _answer(row, task.plan)(case)
         except PartRMError as error:
-            failed[row] = " ".join(str(error).split())
+            failed[row.name] = _told(error)
             continue
         seconds = (time.perf_counter() - start) / len(made)
-        scores[row] = score(made, before, case.frames, tools.lpips, seconds)
-        files.write_pictures(files.picture_path(out, case.name, row), [made[middle], made[-1]])
+        scores[row.name] = score(made, before, case.frames, _tools(task.plan).lpips, seconds)
+        files.write_pictures(files.picture_path(out, name, row.name), [made[middle], made[-1]])
     h, w = case.image.shape[:2]
-    drag = case.drags[-1][0]
-    ends = (drag.start_px[0] / w, drag.start_px[1] / h, drag.end_px[0] / w, drag.end_px[1] / h)
-    record = Record(case.name, case.group, case.category, ends, "", scores, failed)
-    files.write_record(out, record, {})
-    return record
+    (x0, y0), (x1, y1) = case.drags[-1][0].start_px, case.drags[-1][0].end_px
+    ordered = {n: scores[n] for n in wanted if n in scores}
+    made_record = Record(name, case.group, case.category, (x0 / w, y0 / h, x1 / w, y1 / h), "", ordered, failed)
+    files.write_record(out, made_record, {n: wanted[n] for n in ordered})
+    return made_record, False
+
+
+def _prints(task: Task) -> dict[str, str]:
+    """Return what each row's figures depend on, by its name."""
+    held = sorted(p for p in task.folder.rglob("*") if p.is_file())
+    told = ";".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in held)
+    return {row.name: fingerprint(row, task.plan, told) for row in task.rows}
+
+
+def _told(error: PartRMError) -> str:
+    return " ".join(f"{error.title}: {error.hint}".split())

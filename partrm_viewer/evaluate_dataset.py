@@ -7,33 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
-import numba
-import torch
-
-from model import weights
-from model.errors import FormatError, PartRMError, WeightsError
+from model.errors import FormatError, PartRMError
 from model.evaluation.html import Page
-from model.evaluation.pairs import Pair, fixed_pairs, read_pairs, some, write_pairs
+from model.evaluation.pairs import Pair, are_published, fixed_pairs, read_pairs, some, write_pairs
 from model.evaluation.protocol import SHOWN, answered, sample_of, score
 from model.evaluation.summary import Record
 from model.partdrag4d.dataset import SIZE, DataSet, open_dataset
 from model.progress import Progress, silent
 from partrm_viewer import evaluate_files as files
 from partrm_viewer.evaluate_methods import Plan, Row, Tools, fingerprint, main_row
+from partrm_viewer.evaluate_pool import done, workers_for
 from partrm_viewer.export import make_room
 
-ROOM = 3  # times its weights' size is what a process with PartRM takes
 TWO = ("input view", "view from behind")
 HOW = (
     "Eight views at 256²; a source's part is dragged to its place in the target by one drag.",
@@ -83,7 +73,7 @@ def run(
     records: dict[str, Record] = {}
     stopped = False
     try:
-        for record in _done(tasks, workers or _workers(rows, plan, len(tasks)), progress):
+        for record in done(evaluate, tasks, workers or workers_for(rows, plan, len(tasks)), "pairs", progress):
             records[record.name] = record
     except KeyboardInterrupt:
         stopped = True
@@ -99,6 +89,10 @@ def run(
     names = tuple(row.name for row in rows)
     outlined = ", ".join(sorted({r.part_by for r in measured})) or "nobody"
     how = [line.format(seed=plan.seed, part_by=outlined) for line in HOW]
+    published = (
+        "the published pairs of seed 0" if are_published(pairs) else "not the paper's: its figures are a reference"
+    )
+    how.append(f"These pairs are {published}.")
     how.append("LPIPS: weights absent" if plan.lpips is None else f"LPIPS: {plan.lpips.name}")
     page = Page(title, how, names, main_row(rows), left_out, TWO)
     written = files.write_tables(out, page, measured)
@@ -138,58 +132,6 @@ def _check(rows: Sequence[Row], plan: Plan) -> None:
             tools.method(row)
     if plan.lpips is not None:
         assert tools.lpips is not None
-
-
-def _workers(rows: Sequence[Row], plan: Plan, tasks: int) -> int:
-    """Choose how many processes: one a core, as far as the memory goes; one where a graphics card does the work."""
-    if Tools(plan).device.type == "cuda":
-        return 1
-    count = min(os.cpu_count() or 1, tasks)
-    for row in rows:
-        with suppress(WeightsError, ValueError, OSError, AttributeError):  # some systems do not tell their memory
-            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-            if row.kind == "partrm":
-                count = min(count, memory // (ROOM * weights.find(row.value).stat().st_size))
-    return max(1, count)
-
-
-def _done(tasks: Sequence[Task], workers: int, progress: Progress) -> Iterator[Record]:
-    """Do tasks and yield their records as they come; tells how long the rest will take."""
-    started, done, kept = time.monotonic(), 0, 0
-
-    def told(record: Record, was_kept: bool) -> Record:
-        nonlocal done, kept
-        done, kept = done + 1, kept + was_kept
-        left = (time.monotonic() - started) / max(1, done - kept) * (len(tasks) - done)
-        progress(done / len(tasks) * 0.999, f"{done} of {len(tasks)} pairs, {_duration(left)} left")
-        return record
-
-    if workers == 1:
-        for task in tasks:
-            yield told(*evaluate(task))
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
-        waiting = {pool.submit(evaluate, task) for task in tasks}
-        try:
-            while waiting:
-                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    yield told(*future.result())
-        except KeyboardInterrupt:
-            progress(done / len(tasks) * 0.999, "stopping after the pairs under way")
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def _begin() -> None:
-    """Make a worker process: one core, and Ctrl-C is its parent's to answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
 
 
 @cache

@@ -76,7 +76,7 @@ def load_pictures(out: Path, record: Record, rows: Sequence[str]) -> Pictures:
 def write_tables(out: Path, told: Page, records: Sequence[Record]) -> tuple[str, list[Path]]:
     """Write every table and the page; returns the terminal's text and the paths."""
     heading = "\n".join((told.title, *told.intro))
-    text = report.text(records, told.rows, heading, told.unit)
+    text = report.text(records, told.rows, heading, told.unit, told.published)
     if told.left_out:
         text += f"\nleft out ({len(told.left_out)})\n" + "".join(f"  {line}\n" for line in told.left_out)
     results = {
@@ -89,7 +89,7 @@ def write_tables(out: Path, told: Page, records: Sequence[Record]) -> tuple[str,
     worst = worst_first(records, told.main)[:ON_PAGE]
     files = {
         "table.txt": text,
-        "table.csv": report.summary_csv(records, told.rows),
+        "table.csv": report.summary_csv(records, told.rows, told.published),
         "each.csv": report.each_csv(records, told.rows),
         "results.json": json.dumps(results, indent=1) + "\n",
         "index.html": html.page(told, records, worst, lambda r: load_pictures(out, r, told.rows)),

@@ -32,7 +32,19 @@ from model.stages.state import Click
 from partrm_viewer.engine import pipeline
 from renderer.cpu import CpuRenderer
 
-Kind = Literal["pictures", "no motion", "oracle", "one image", "true views", "partrm", "nvs", "drag"]
+Kind = Literal[
+    "still",
+    "editor",
+    "predicted",
+    "pictures",
+    "no motion",
+    "oracle",
+    "one image",
+    "true views",
+    "partrm",
+    "nvs",
+    "drag",
+]
 VERSION = 1  # of the protocol; another one makes no use of what an earlier run left
 
 
@@ -79,6 +91,23 @@ def rows_of(
                 count = f", {n} drag{'s' * (n > 1)}" if len(drags) > 1 or n != 10 else ""
                 rows.append(Row(f"PartRM {label}{count}{sides}", "partrm", path, n, zero123))
     rows.append(Row("oracle", "oracle"))
+    return unlike(rows)
+
+
+def case_rows(methods: Sequence[str], named: Sequence[str], editors: Sequence[str]) -> tuple[Row, ...]:
+    """Return the rows for single pictures; as rows_of."""
+    rows = [Row("no motion", "still"), *(Row(editor(text).name, "editor", text) for text in editors)]
+    if "embedded" in methods:
+        rows.append(Row("embedded", "predicted", "embedded"))
+    if "partrm" in methods:
+        for text in named:
+            label, _, path = text.rpartition("=")
+            rows.append(Row(f"PartRM {label or Path(path).stem}", "predicted", path))
+    return unlike(rows)
+
+
+def unlike(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return the rows; raises PartRMError where two have one name."""
     names = [row.name for row in rows]
     if twice := {name for name in names if names.count(name) > 1}:
         hint = "Give weights names of their own: --weights one=PATH two=PATH."
@@ -88,17 +117,17 @@ def rows_of(
 
 def main_row(rows: Sequence[Row]) -> str:
     """Choose the row that a run is about: PartRM, else the embedded model, else the last editor."""
-    order: tuple[Kind, ...] = ("partrm", "one image", "drag", "no motion")
+    order: tuple[Kind, ...] = ("partrm", "one image", "drag", "predicted", "editor", "no motion", "still")
     return next(row.name for kind in order for row in rows if row.kind == kind)
 
 
 def fingerprint(row: Row, plan: Plan, data: str) -> str:
     """Return what a row's figures depend on, so that an interrupted run knows which it can keep."""
     parts = [VERSION, asdict(row), plan.seed, data]
-    for path in (row.value if row.kind == "partrm" else "", plan.lpips):
-        file = Path(path) if path else None
-        if file is not None and file.is_file():
-            parts.append([file.stat().st_size, file.stat().st_mtime_ns])
+    for path in (row.value if row.kind in ("partrm", "predicted") else "", plan.lpips):
+        if path and Path(path).is_file():
+            told = Path(path).stat()
+            parts.append([str(path), told.st_size, told.st_mtime_ns])
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
@@ -187,3 +216,5 @@ class Tools:
                 return NvsFirst(editor(row.value, self.plan.timeout_s), self.pipeline, self.rasterize, rebuild)
             case "drag":
                 return DragFirst(editor(row.value, self.plan.timeout_s), self.pipeline, self.rasterize, self.rebuild)
+            case "still" | "editor" | "predicted":
+                raise AssertionError(f"{row.name} is for single pictures")

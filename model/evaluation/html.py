@@ -12,7 +12,7 @@ import numpy as np
 
 from model.evaluation.published import ROWS as PUBLISHED
 from model.evaluation.published import TITLES
-from model.evaluation.report import HEADS, NOTE, number, published_cells, row_cells
+from model.evaluation.report import HEADS, note, number, published_cells, row_cells
 from model.evaluation.summary import Record, categories, mean
 
 QUALITY = 82  # of the pictures
@@ -51,6 +51,7 @@ class Page:
     left_out: Sequence[str]  # what was not measured, and why
     views: tuple[str, str]  # what the two pictures of each case show
     unit: str = "pairs"
+    published: bool = True  # whether the paper's figures are a reference to these
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Pictures:
 def page(told: Page, records: Sequence[Record], shown: Sequence[Record], load: Callable[[Record], Pictures]) -> str:
     """Write the page; `shown` are the records whose pictures are put on it, worst first."""
     body = [f"<h1>{escape(told.title)}</h1>", *(f"<p>{escape(p)}</p>" for p in told.intro)]
-    body += ["<h2>Scores</h2>", _scores(told, records), f'<p class="small">{escape(" ".join(NOTE))}</p>']
+    body += ["<h2>Scores</h2>", _scores(told, records), f'<p class="small">{escape(" ".join(note(told.unit)))}</p>']
     if len(categories(records)) > 2:
         body += ["<h2>PSNR by category</h2>", _by_category(told, records)]
     if told.left_out:
@@ -88,7 +89,7 @@ def _scores(told: Page, records: Sequence[Record]) -> str:
     lines = [_tr(("method", told.unit, *HEADS[1:]), "th")]
     for row in told.rows:
         lines.append(_tr((row, *row_cells(records, row)), "td", "main" if row == told.main else ""))
-    for table, title in TITLES.items():
+    for table, title in TITLES.items() if told.published else ():
         lines.append(f'<tr class="published"><td colspan="8"><b>published, {escape(title)}</b></td></tr>')
         lines += [_tr((p.name, *published_cells(p)), "td", "published") for p in PUBLISHED if p.table == table]
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'

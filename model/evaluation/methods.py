@@ -12,8 +12,7 @@ from model.evaluation.framed import Framed, framed
 from model.evaluation.protocol import PIXELS, Rasterize, Sample, drawn, on_white
 from model.evaluation.truth import true_views
 from model.gaussians import Gaussians
-from model.network.partrm import PartRM, gaussians_from_output
-from model.network.partrm_input import SIZE as PARTRM_SIZE
+from model.network.partrm import PRESETS, PartRM, gaussians_from_output
 from model.network.partrm_input import as_trained, prepare_views
 from model.stages.multiview_zero123 import SidesDrawer
 from model.stages.pipeline import Pipeline
@@ -78,10 +77,9 @@ class PartRMMethod:
         rasterize: Rasterize,
         drags: int = SPREAD,
         sides: SidesDrawer | None = None,
-        size: int = PARTRM_SIZE,
     ) -> None:
         self.name, self.network, self.rasterize = name, network, rasterize
-        self.drags, self.sides, self.size = drags, sides, size
+        self.drags, self.sides, self.size = drags, sides, PRESETS[network.preset].size
 
     def __call__(self, sample: Sample) -> np.ndarray:
         pictures, cameras = on_white(sample.inputs).astype(np.float32) / 255, as_trained(sample.input_cameras)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,31 +14,40 @@ from model.evaluation.published import ROWS as PUBLISHED
 from model.evaluation.published import TITLES, Published
 from model.evaluation.summary import METRICS, Mean, Record, categories, mean, seconds
 
-NOTE = (
-    "±: half the 95 % interval of a bootstrap over objects. LPIPS 01: VGG fed 0..1, as published; LPIPS: fed -1..1,",
-    "as it was made for. moving: PSNR over the pixels that differ between the two true states. s: seconds a pair.",
-)
 HEADS = ("pairs", "PSNR", "SSIM", "LPIPS 01", "LPIPS", "moving", "s")
 DIGITS = {"psnr": 2, "moving": 2, "ssim": 4, "lpips": 4, "lpips_published": 4}
+WIDTH = 100  # columns
 LONGEST = 26  # letters of a row's name
 
 
-def text(records: Sequence[Record], rows: Sequence[str], title: str, unit: str = "pairs") -> str:
+def note(unit: str) -> tuple[str, str]:
+    """Return what the columns mean."""
+    return (
+        "±: half the 95 % interval of a bootstrap over objects. LPIPS 01: VGG fed 0..1, as published;",
+        "LPIPS: fed -1..1, as it was made for. moving: PSNR over the pixels that differ between the two true "
+        f"states. s: seconds a {'pair' if unit == 'pairs' else 'frame'}, on one core where there are several.",
+    )
+
+
+def text(
+    records: Sequence[Record], rows: Sequence[str], title: str, unit: str = "pairs", published: bool = True
+) -> str:
     """Write the tables for a terminal of 100 columns: every row, by category, and the published figures."""
     body = [line(f"{k:2d} {row}", row_cells(records, row)) for k, row in enumerate(rows, 1)]
-    lines = [title, "", line("", (unit, *HEADS[1:])), *body, ""]
-    for table, name in TITLES.items():
+    wrapped = [part for sentence in title.splitlines() for part in textwrap.wrap(sentence, WIDTH)]
+    lines = [*wrapped, "", line("", (unit, *HEADS[1:])), *body, ""]
+    for table, name in TITLES.items() if published else ():
         lines.append(f"published, {name}")
         lines += [line(f"   {p.name}", published_cells(p)) for p in PUBLISHED if p.table == table]
-    lines += ["", *NOTE]
+    lines += ["", *textwrap.wrap(" ".join(note(unit)), WIDTH)]
     groups = categories(records)
     if len(groups) > 2:
         lines += ["", "PSNR by category, rows numbered as above", ""]
         heads = "".join(f"{k:7d}" for k in range(1, len(rows) + 1))
-        lines.append(f"{'':18s}{unit:>6s}{heads}"[:100])
+        lines.append(f"{'':18s}{unit:>6s}{heads}"[:WIDTH])
         for name, own in groups.items():
             cells = "".join(f"{number(mean(own, row, 'psnr').value, 2):>7s}" for row in rows)
-            lines.append(f"{name[:18]:18s}{len(own):6d}{cells}"[:100])
+            lines.append(f"{name[:18]:18s}{len(own):6d}{cells}"[:WIDTH])
     return "\n".join(lines) + "\n"
 
 
@@ -82,7 +92,7 @@ def line(name: str, cells: Sequence[str]) -> str:
     return f"{head:{LONGEST + 3}s}"[: LONGEST + 3] + "".join(f"{c:>{w}s}" for c, w in zip(cells, widths, strict=True))
 
 
-def summary_csv(records: Sequence[Record], rows: Sequence[str]) -> str:
+def summary_csv(records: Sequence[Record], rows: Sequence[str], published: bool = True) -> str:
     """Write a line for every row and category, with the ends of the intervals; then the published figures."""
     stream = io.StringIO()
     out = csv.writer(stream, lineterminator="\n")
@@ -95,7 +105,7 @@ def summary_csv(records: Sequence[Record], rows: Sequence[str]) -> str:
             cells = [_plain(v) for m in means for v in (m.value, m.low, m.high)]
             count = sum(row in r.scores for r in own)
             out.writerow([row, category, count, objects, *cells, _plain(seconds(own, row)), "measured"])
-    for p in PUBLISHED:
+    for p in PUBLISHED if published else ():
         figures = {"psnr": p.psnr, "ssim": p.ssim, "lpips_published": p.lpips}
         cells = [str(figures.get(end, "")) for end in ends]
         out.writerow([p.name, "PartDrag-4D", "", "", *cells, p.seconds or "", f"published, table {p.table}"])

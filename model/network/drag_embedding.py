@@ -43,6 +43,24 @@ class DragEmbedding(nn.Module):
         return torch.cat(halves, dim=1)
 
 
+class CoarseDragEmbedding(nn.Module):
+    """One map alone, for the bottom of the U-Net: PartRM's ablation without scales (`use_ms_drag_encoding=False`)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.linears_drag = nn.Sequential(
+            nn.Linear(4 * BANDS, 128), nn.SiLU(), nn.Linear(128, 256), nn.SiLU(), nn.Linear(256, channels // 2)
+        )
+
+    def forward(self, starts: Tensor, ends: Tensor, side: int) -> Tensor:
+        """Map (B, N, 2) starts and ends, pixels of the 512 frame, to (B, C, side, side)."""
+        halves = []
+        for points in (starts, ends):
+            points = points.float().clamp(0, FRAME - 1)
+            halves.append(blur(splat(self.linears_drag(fourier(points)), points, side)))
+        return torch.cat(halves, dim=1)
+
+
 def splat(values: Tensor, points: Tensor, side: int) -> Tensor:
     """Add (B, N, C) values into (B, C, side, side) maps at (B, N, 2) pixels of the 512 frame.
 

@@ -92,14 +92,17 @@ def from_weights(
     """Build the network around loaded tensors, ready to predict.
 
     dtype: of the U-Net's blocks; what embeds the drags and what gives the output stay float32. How drags are merged is
-    told from the weights: without the convolutions that merge them it is LGM and knows none; else `unet.alpha` absent
-    or 0 means "replace", another value "alpha_residual". Raises WeightsError where they were made for another network.
+    told from the weights: without the convolutions that merge them it is LGM and knows none; with one alone it is
+    "one_scale"; else `unet.alpha` absent or 0 means "replace", another value "alpha_residual". Raises WeightsError
+    where they were made for another network.
     """
     tensors = {name: t for name, t in tensors.items() if not name.startswith("lpips")}  # a loss, no part of the network
     merge: DragMerge = "none"
     if any(name.startswith("unet.conv_merges.") for name in tensors):
         alpha = tensors.setdefault("unet.alpha", torch.zeros(()))
         merge = "replace" if alpha.numel() != 1 or float(alpha) == 0 else "alpha_residual"
+    elif "unet.conv_merge.weight" in tensors:
+        merge = "one_scale"
     with torch.device("meta"):
         network = PartRM(preset, merge)
     expected = {name: t.shape for name, t in network.state_dict().items()}

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.network.attention import SKIP_SCALE, MultiViewAttention
-from model.network.drag_embedding import DragEmbedding
+from model.network.drag_embedding import CoarseDragEmbedding, DragEmbedding
 from model.progress import Progress, silent
 
 GROUPS = 32
-DragMerge = Literal["replace", "alpha_residual", "zero_residual", "none"]
+DragMerge = Literal["replace", "alpha_residual", "zero_residual", "one_scale", "none"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class DragUNet(nn.Module):
 
     drag_merge tells what a level makes of its input x and the drag map m: "replace" conv([x, m]), as released;
     "alpha_residual" x + alpha · conv([x, m]), an earlier version; "zero_residual" the same with alpha 1 and conv
-    starting at zero, as in the paper; "none" leaves x alone: LGM, from which PartRM was trained on, knows no drags.
+    starting at zero, as in the paper; "one_scale" is the ablation: conv([x, m]) once, at the bottom; "none" leaves x
+    alone: LGM, from which PartRM was trained on, knows no drags.
     """
 
     def __init__(self, shape: Shape, drag_merge: DragMerge) -> None:
@@ -124,7 +125,10 @@ class DragUNet(nn.Module):
         down, up = shape.down, shape.up
         self.conv_in = nn.Conv2d(9, down[0], 3, stride=shape.stride, padding=1)
         inputs = (down[0], *down[:-1])  # channels with which each level begins
-        if drag_merge != "none":
+        if drag_merge == "one_scale":
+            self.drag_position_net: nn.Module = CoarseDragEmbedding(down[-1])
+            self.conv_merge = nn.Conv2d(2 * down[-1], down[-1], 3, padding=1)
+        elif drag_merge != "none":
             self.alpha = nn.Parameter(torch.tensor(float(drag_merge == "zero_residual")))  # unused by "replace"
             self.drag_position_net = DragEmbedding(inputs)
             self.conv_merges = nn.ModuleList(nn.Conv2d(2 * c, c, 3, padding=1) for c in inputs)
@@ -157,11 +161,14 @@ class DragUNet(nn.Module):
         skips = [x]
         for i, block in enumerate(self.down_blocks):
             progress(i / steps, "Predicting")
-            if self.drag_merge != "none":
+            if self.drag_merge not in ("none", "one_scale"):
                 x = self._merge(x, starts, ends, i, views)
             x, new = block(x, views)
             skips = (skips + new)[-needed:]
         progress(len(self.down_blocks) / steps, "Predicting")
+        if self.drag_merge == "one_scale":
+            drags = self.drag_position_net(starts, ends, x.shape[-1]).to(x.dtype)
+            x = self.conv_merge(torch.cat([x, drags.repeat_interleave(views, dim=0)], dim=1))
         x = self.mid_block(x, views)
         for i, block in enumerate(self.up_blocks):
             progress((len(self.down_blocks) + 1 + i) / steps, "Predicting")

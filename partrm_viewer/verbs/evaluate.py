@@ -74,13 +74,12 @@ def _run(options: argparse.Namespace) -> int:
             print(path)
         return 0
     from partrm_viewer import evaluate_cases, evaluate_dataset
-    from partrm_viewer.evaluate_methods import Plan, rows_of
+    from partrm_viewer.evaluate_methods import Plan, case_rows, rows_of
 
     plan = Plan(options.device, options.seed, options.lpips, options.editor_timeout)
     if options.cases is not None:
-        text, paths = evaluate_cases.run(
-            options.cases, options.out, options.method, options.weights, options.editor, plan, progress_line()
-        )
+        rows = case_rows(options.method, options.weights, options.editor)
+        text, paths = evaluate_cases.run(options.cases, options.out, rows, plan, progress=progress_line())
     else:
         rows = rows_of(options.method, options.weights, options.editor, options.drags, options.views == "zero123")
         text, paths = evaluate_dataset.run(
