@@ -17,7 +17,7 @@ from model.evaluation.html import Page
 from model.evaluation.pairs import Pair, are_published, fixed_pairs, read_pairs, some, write_pairs
 from model.evaluation.protocol import SHOWN, answered, sample_of, score
 from model.evaluation.summary import Record
-from model.partdrag4d.dataset import SIZE, DataSet, open_dataset
+from model.partdrag4d.dataset import SIZE, DataSet, Split, open_dataset
 from model.progress import Progress, silent
 from partrm_viewer import evaluate_files as files
 from partrm_viewer.evaluate_methods import Plan, Row, Tools, fingerprint, main_row
@@ -51,18 +51,19 @@ def run(
     rows: Sequence[Row],
     plan: Plan,
     listed: Path | None = None,
+    split: Split = "val",
     count: int | None = None,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> tuple[str, list[Path]]:
-    """Evaluate rows on the pairs of a list, else on the fixed ones of the data set's validation states.
+    """Evaluate rows on the pairs of a list, else on the fixed ones of a split of the data set.
 
     count: so many of them. Returns the terminal's text and the files written to OUT. After Ctrl-C the pairs under way
     are finished, the tables of what is done are written, and KeyboardInterrupt goes on. Raises PartRMError where there
     is nothing to evaluate or a row's weights are not there.
     """
     data = open_dataset(root)
-    pairs, left_out = chosen(data, listed, plan.seed)
+    pairs, left_out = chosen(data, listed, split, plan.seed)
     if count is not None:
         pairs = some(pairs, count, plan.seed)
     _check(rows, plan)
@@ -103,14 +104,14 @@ def run(
     return written
 
 
-def chosen(data: DataSet, listed: Path | None, seed: int) -> tuple[tuple[Pair, ...], list[str]]:
+def chosen(data: DataSet, listed: Path | None, split: Split, seed: int) -> tuple[tuple[Pair, ...], list[str]]:
     """Return the pairs to evaluate, and what a list names that is not there. Raises FormatError where none is left."""
     left_out: list[str] = []
     if listed is None:
-        pairs = fixed_pairs(data.ids("val"), seed)
+        pairs = fixed_pairs(data.ids(split), seed)
         if not pairs:
-            hint = "lists/val.txt names no two states of one part that lie on disk; --pairs names others."
-            raise FormatError(f"{data.root} has nothing to validate on", hint)
+            hint = "No two states of one part lie on disk; --split all takes every state, --pairs a list of pairs."
+            raise FormatError(f"{data.root} has nothing to evaluate on in its split “{split}”", hint)
         return pairs, left_out
     named, wrong = read_pairs(listed)
     left_out += wrong

@@ -26,6 +26,7 @@ from model.network.partrm import PartRM, gaussians_from_output
 from model.network.partrm_input import FOV_Y_DEG, SIZE, normalised, prepare_views
 from model.stages.frame import crop_window
 from model.stages.multiview import FINE, multiview, seen_surface
+from model.stages.multiview_zero123 import NEAR_WHITE
 from model.stages.pipeline import Pipeline
 from model.stages.predict_partrm import FAINT, carried
 from model.stages.reconstruct import reconstruct
@@ -142,9 +143,15 @@ def with_margin(
 
 
 def reframed(picture: np.ndarray, camera: Camera, centre: np.ndarray) -> Framed:
-    """Frame the object of an edited picture (S, S, 3) uint8 on white. Raises ImageError where none is left."""
+    """Frame the object of an edited picture (S, S, 3) uint8 on white. Raises ImageError where none is left.
+
+    It is what is not nearly white, as in PartRM's own preparation, with the white parts that it encloses: a part that
+    was dragged away from the rest belongs to it.
+    """
     opaque = np.full((*picture.shape[:2], 1), 255, np.uint8)
-    mask = object_mask(np.concatenate([picture, opaque], axis=2))
+    coloured = (picture.min(axis=2) < NEAR_WHITE).astype(np.uint8)
+    kept = cv2.morphologyEx(coloured, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    mask = object_mask(np.concatenate([picture, opaque], axis=2)) | kept
     return framed(np.dstack([picture, mask * np.uint8(255)]), camera, centre)
 
 

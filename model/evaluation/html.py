@@ -17,6 +17,7 @@ from model.evaluation.summary import Record, categories, mean
 
 QUALITY = 82  # of the pictures
 ARROW = (213, 94, 0)
+HEAD = 9  # px, of the arrow
 AMPLIFIED = 3.0  # how much darker a difference is shown
 
 STYLE = """
@@ -152,4 +153,5 @@ def with_arrow(picture: np.ndarray, drag: tuple[float, float, float, float]) -> 
     """Draw a drag, parts of the sides, as an arrow on a picture (H, W, 3) uint8."""
     h, w = picture.shape[:2]
     x0, y0, x1, y1 = (round(v * side) for v, side in zip(drag, (w, h, w, h), strict=True))
-    return np.asarray(cv2.arrowedLine(picture.copy(), (x0, y0), (x1, y1), ARROW, 2, cv2.LINE_AA, tipLength=0.25))
+    tip = min(0.5, HEAD / max(1.0, float(np.hypot(x1 - x0, y1 - y0))))
+    return np.asarray(cv2.arrowedLine(picture.copy(), (x0, y0), (x1, y1), ARROW, 2, cv2.LINE_AA, tipLength=tip))

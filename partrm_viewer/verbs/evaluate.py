@@ -55,6 +55,7 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--editor-timeout", type=float, default=600.0, metavar="S", help="a picture (default: 600)")
     p.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's VGG-16 weights")
     p.add_argument("--pairs", type=Path, metavar="FILE", help="with --data: these pairs, two state ids a line")
+    p.add_argument("--split", choices=["val", "train", "all"], default="val", help="with --data (default: val)")
     p.add_argument("--count", type=arguments.count, metavar="N", help="objects (default: 200), or pairs (default: all)")
     p.add_argument(
         "--first", type=int, default=0, metavar="SEED", help="seed of the first procedural object (default: 0)"
@@ -83,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         rows = rows_of(options.method, options.weights, options.editor, options.drags, options.views == "zero123")
         text, paths = evaluate_dataset.run(
-            options.data, options.out, rows, plan, options.pairs, options.count, progress=progress_line()
+            options.data, options.out, rows, plan, options.pairs, options.split, options.count, progress=progress_line()
         )
     print(text)
     for path in paths:
