@@ -82,7 +82,9 @@ def run(
     title = f"{root.name or root.resolve().name}: {len(records)} cases, {frames} frames"
     lpips = "LPIPS: weights absent" if plan.lpips is None else f"LPIPS: {plan.lpips.name}"
     views = ("middle frame", "last frame")
-    page = Page(title, (*HOW, lpips), names, main_row(rows), left_out, views, "cases", published=False)
+    page = Page(
+        title, (*HOW, lpips), names, main_row(rows), left_out, views, "cases", published=False, unseen=["no motion"]
+    )
     text, written = files.write_tables(out, page, records)
     text += "\n".join(["", "the last frames alone", "", *last_lines(records, names)]) + "\n"
     files.write_text(out / "table.txt", text)

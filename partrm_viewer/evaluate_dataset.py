@@ -95,7 +95,8 @@ def run(
     )
     how.append(f"These pairs are {published}.")
     how.append("LPIPS: weights absent" if plan.lpips is None else f"LPIPS: {plan.lpips.name}")
-    page = Page(title, how, names, main_row(rows), left_out, TWO)
+    unseen = [row.name for row in rows if row.kind == "pictures"]
+    page = Page(title, how, names, main_row(rows), left_out, TWO, unseen=unseen)
     written = files.write_tables(out, page, measured)
     progress(1.0, "done")
     if stopped:

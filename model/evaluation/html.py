@@ -18,6 +18,7 @@ from model.evaluation.summary import Record, categories, mean
 QUALITY = 82  # of the pictures
 ARROW = (213, 94, 0)
 HEAD = 9  # px, of the arrow
+AROUND = 0.12  # of the object's size is shown round it
 AMPLIFIED = 3.0  # how much darker a difference is shown
 
 STYLE = """
@@ -35,7 +36,7 @@ tr.main td { background: #fff1d6; font-weight: 600; } tr.published td { color: #
 .case { border-top: 3px solid #111; padding: 16px 0 8px; margin-top: 28px; break-inside: avoid; }
 .case table td, .case table th { border: 0; padding: 3px 6px; text-align: center; vertical-align: middle; }
 .case table td:first-child { text-align: left; width: 300px; white-space: normal; font-size: 18px; }
-.case img { width: 100%; max-width: 256px; min-width: 120px; display: block; border: 1px solid #bbb; }
+.case img { width: 260px; min-width: 120px; display: block; border: 1px solid #bbb; }
 .small { color: #444; font-size: 17px; } .failed { color: #a00000; }
 li { margin: 2px 0; }
 """
@@ -53,6 +54,7 @@ class Page:
     views: tuple[str, str]  # what the two pictures of each case show
     unit: str = "pairs"
     published: bool = True  # whether the paper's figures are a reference to these
+    unseen: Sequence[str] = ()  # rows whose pictures are those before the drag: not shown again
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,8 @@ def page(told: Page, records: Sequence[Record], shown: Sequence[Record], load: C
     body.append(f"<h2>The {len(shown)} worst of {len(records)} {escape(told.unit)}</h2>")
     body.append(
         f"<p>Worst first by the PSNR of <b>{escape(told.main)}</b>. The arrow is the drag. A difference is white where "
-        f"a picture is right and dark red where it is wrong, {AMPLIFIED:g} times as strong as it is.</p>"
+        f"a picture is right and dark red where it is wrong, {AMPLIFIED:g} times as strong as it is. All pictures of a "
+        "view show the same part of it, round the object.</p>"
     )
     body += [_case(told, k, record, load(record)) for k, record in enumerate(shown, 1)]
     head = (
@@ -110,21 +113,22 @@ def _tr(cells: Sequence[str], kind: str, mark: str = "") -> str:
 
 def _case(told: Page, number_: int, record: Record, pictures: Pictures) -> str:
     first, second = told.views
+    near = [closer(before, after) for before, after in zip(pictures.before, pictures.after, strict=True)]
     heads = "".join(f"<th>{escape(h)}</th>" for h in ("", first, "difference", second, "difference"))
     rows = [f"<tr>{heads}</tr>"]
-    source = (with_arrow(pictures.before[0], record.drag), pictures.before[1])
+    source = (with_arrow(pictures.before[0], record.drag)[near[0]], pictures.before[1][near[1]])
+    truth = [picture[at] for picture, at in zip(pictures.after, near, strict=True)]
     rows.append(_pictures("<b>before</b>, with the drag", (source[0], None, source[1], None)))
-    rows.append(_pictures("<b>truth</b> after it", (pictures.after[0], None, pictures.after[1], None)))
+    rows.append(_pictures("<b>truth</b> after it", (truth[0], None, truth[1], None)))
     for row in told.rows:
         if row in record.failed:
             rows.append(f'<tr><td class="failed" colspan="5">{escape(row)}: {escape(record.failed[row])}</td></tr>')
-        if row not in pictures.made or row not in record.scores:
+        if row not in pictures.made or row not in record.scores or row in told.unseen:
             continue
-        a, b = pictures.made[row]
+        a, b = (picture[at] for picture, at in zip(pictures.made[row], near, strict=True))
         score, moving = (number(mean([record], row, metric).value, 2) for metric in ("psnr", "moving"))
         label = f"<b>{escape(row)}</b><br>{score} dB, moving {moving} dB"
-        differences = (difference(a, pictures.after[0]), difference(b, pictures.after[1]))
-        rows.append(_pictures(label, (a, differences[0], b, differences[1])))
+        rows.append(_pictures(label, (a, difference(a, truth[0]), b, difference(b, truth[1]))))
     heading = f"{number_}. {escape(record.category)} {escape(record.name.replace('__', ' → '))}"
     spread = f'<p class="small">part outlined by: {escape(record.part_by)}</p>' if record.part_by else ""
     return f'<div class="case"><h3>{heading}</h3>{spread}<table>{"".join(rows)}</table></div>'
@@ -133,6 +137,18 @@ def _case(told: Page, number_: int, record: Record, pictures: Pictures) -> str:
 def _pictures(label: str, cells: Sequence[np.ndarray | None]) -> str:
     inner = "".join("<td></td>" if c is None else f'<td><img alt="" src="{data_uri(c)}"></td>' for c in cells)
     return f"<tr><td>{label}</td>{inner}</tr>"
+
+
+def closer(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
+    """Choose the square of a picture (S, S, 3) uint8 on white that shows the object before and after, with a margin."""
+    size = len(before)
+    there = np.minimum(before, after).min(axis=2) < 250
+    if not there.any():
+        return slice(0, size), slice(0, size)
+    ends = [np.flatnonzero(there.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    side = min(size, round((1 + 2 * AROUND) * max(high - low + 1 for low, high in ends)))
+    corner = [int(np.clip((low + high + 1 - side) / 2, 0, size - side)) for low, high in ends]
+    return slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side)
 
 
 def data_uri(picture: np.ndarray) -> str:

@@ -151,3 +151,13 @@ def test_the_arrow_stands_where_the_drag_is() -> None:
     white = np.full((100, 200, 3), 255, np.uint8)
     rows, cols = np.nonzero(html.with_arrow(white, (0.1, 0.5, 0.9, 0.5)).min(2) < 200)
     assert 15 <= cols.min() <= 22 and 176 <= cols.max() <= 184 and 30 < rows.min() <= rows.max() < 70
+
+
+def test_the_page_looks_closer_at_small_objects() -> None:
+    before, after = np.full((2, 100, 100, 3), 255, np.uint8)
+    before[20:30, 60:80] = 0
+    after[20:35, 70:90] = 0
+    rows, cols = html.closer(before, after)
+    assert rows.stop - rows.start == cols.stop - cols.start == 37
+    assert rows.start <= 20 and rows.stop >= 35 and cols.start <= 60 and cols.stop >= 90
+    assert html.closer(np.full_like(before, 255), np.full_like(after, 255)) == (slice(0, 100), slice(0, 100))
