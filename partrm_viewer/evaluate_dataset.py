@@ -5,8 +5,6 @@ Every pair is written when it is done: a run that was stopped goes on where it w
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -42,7 +40,11 @@ class Task:
     pair: Pair
     plan: Plan
     rows: tuple[Row, ...]
-    prints: tuple[str, ...]  # of the rows
+
+    def prints(self, data: DataSet) -> dict[str, str]:
+        """Return what each row's figures depend on, by its name: the pair's files among it."""
+        folders = [data.folder(id) for id in (self.pair.source, self.pair.target)]
+        return {row.name: fingerprint(row, self.plan, folders) for row in self.rows}
 
 
 def run(
@@ -68,9 +70,7 @@ def run(
         pairs = some(pairs, count, plan.seed)
     _check(rows, plan)
     write_pairs(make_room(out / "pairs.txt"), pairs, f"{len(pairs)} pairs, seed {plan.seed}: source target")
-    digest = hashlib.sha256(json.dumps(data.told, sort_keys=True).encode()).hexdigest()
-    prints = tuple(fingerprint(row, plan, digest) for row in rows)
-    tasks = [Task(root, out, pair, plan, tuple(rows), prints) for pair in pairs]
+    tasks = [Task(root, out, pair, plan, tuple(rows)) for pair in pairs]
     records: dict[str, Record] = {}
     stopped = False
     try:
@@ -80,7 +80,8 @@ def run(
         stopped = True
         for task in tasks:  # what was finished meanwhile
             known = files.read_record(out, task.pair.name)
-            if known is not None and task.pair.name not in records and set(prints) <= set(known[1].values()):
+            wanted = set(task.prints(data).values())
+            if known is not None and task.pair.name not in records and wanted <= set(known[1].values()):
                 records[task.pair.name] = known[0]
     measured = [records[t.pair.name] for t in tasks if t.pair.name in records and records[t.pair.name].scores]
     left_out += files.failures(list(records.values()))
@@ -153,7 +154,7 @@ def evaluate(task: Task) -> tuple[Record, bool]:
     """
     data, tools, pair = _data(task.root), _tools(task.plan), task.pair
     known = files.read_record(task.out, pair.name)
-    wanted = dict(zip((row.name for row in task.rows), task.prints, strict=True))
+    wanted = task.prints(data)
     record, prints = known or (Record(pair.name, pair.source.mesh, "?"), {})
     kept = {n for n in wanted if prints.get(n) == wanted[n] and n in record.scores}
     if kept == set(wanted):

@@ -121,9 +121,15 @@ def main_row(rows: Sequence[Row]) -> str:
     return next(row.name for kind in order for row in rows if row.kind == kind)
 
 
-def fingerprint(row: Row, plan: Plan, data: str) -> str:
-    """Return what a row's figures depend on, so that an interrupted run knows which it can keep."""
-    parts = [VERSION, asdict(row), plan.seed, data]
+def fingerprint(row: Row, plan: Plan, folders: Sequence[Path]) -> str:
+    """Return what a row's figures depend on, so that a run that goes on knows which it can keep.
+
+    folders: with the pictures that it reads; a file that was written anew counts as another one.
+    """
+    parts: list[object] = [VERSION, asdict(row), plan.seed]
+    for folder in folders:
+        held = sorted(path for path in folder.rglob("*") if path.is_file())
+        parts.append([[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in held])
     for path in (row.value if row.kind in ("partrm", "predicted") else "", plan.lpips):
         if path and Path(path).is_file():
             told = Path(path).stat()

@@ -23,8 +23,10 @@ from model.gaussians import Gaussians
 from model.network.partrm import PartRM
 from model.network.partrm_input import FOV_Y_DEG, as_trained
 from model.partdrag4d.dataset import DataSet, open_dataset
+from model.stages.multiview_zero123 import Sides
 from model.stages.pipeline import Pipeline
 from model.stages.predict import surface_picture
+from model.stages.state import State
 from tests.model.procedural_dataset import write_object
 
 
@@ -264,3 +266,22 @@ def test_a_damaged_view_names_its_file(data: DataSet, tmp_path: Path) -> None:
             sample_of(data, Pair(source, target))
     finally:
         path.write_bytes(whole)
+
+
+def test_views_1_to_3_may_be_zero123s(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[State] = []
+
+    def sides(state: State) -> Sides:
+        asked.append(state)
+        return Sides(tuple(as_trained(sample.input_cameras)[1:]), np.full((3, 512, 512, 3), 0.25, np.float32))
+
+    seen: list[tuple[torch.Tensor, ...]] = []
+    network = PartRM("small")
+    monkeypatch.setattr(network, "forward", stand_in(seen, sample))
+    answered(PartRMMethod("PartRM", network, surface_picture, sides=sides), sample)  # type: ignore[arg-type]
+    answered(PartRMMethod("PartRM", network, surface_picture), sample)
+    (drawn_views, *_), (true, *_) = seen
+    assert asked[0].image.shape == (512, 512, 3) and (asked[0].mask == (sample.inputs[0, ..., 3] > 127)).all()
+    torch.testing.assert_close(drawn_views[:, 0], true[:, 0])
+    torch.testing.assert_close(drawn_views[:, :, 3:], true[:, :, 3:])
+    assert drawn_views[:, 1:, :3].std(dim=(-1, -2)).max() < 1e-5 < true[:, 1:, :3].std(dim=(-1, -2)).min()

@@ -284,3 +284,20 @@ def test_rotations_of_the_output_are_rotations() -> None:
         gaussians = gaussians_from_output(small()(*inputs())[0])
     R = matrix_from_quaternion(gaussians.rotations[:50])
     np.testing.assert_allclose(R @ R.transpose(0, 2, 1), np.broadcast_to(np.eye(3), (50, 3, 3)), atol=1e-5)
+
+
+def test_the_ablation_of_one_scale_has_its_keys_and_hears_of_drags() -> None:
+    with torch.device("meta"):
+        big = PartRM("big", "one_scale")
+    assert sum(p.numel() for p in big.parameters()) == 434_087_072  # as upstream's `use_ms_drag_encoding=False`
+    own = {f"unet.drag_position_net.linears_drag.{k}.{what}" for k in (0, 2, 4) for what in ("weight", "bias")}
+    assert {n for n in big.state_dict() if "drag" in n or "merge" in n} == own | {
+        "unet.conv_merge.weight",
+        "unet.conv_merge.bias",
+    }
+    network = from_weights(small("one_scale").state_dict(), "small")
+    assert network.unet.drag_merge == "one_scale"
+    views, starts, ends = inputs()
+    with torch.inference_mode():
+        a, b = network(views, starts, ends), network(views, starts, ends.flip(-1))
+    assert a.shape == small()(views, starts, ends).shape and not torch.equal(a, b)

@@ -17,7 +17,7 @@ from model.evaluation.cases import write_case
 from model.evaluation.pairs import fixed_pairs
 from model.partdrag4d.dataset import open_dataset
 from model.progress import silent
-from partrm_viewer import cli, evaluate_cases, evaluate_dataset, evaluate_files
+from partrm_viewer import cli, evaluate_cases, evaluate_dataset
 from partrm_viewer.evaluate_methods import Plan, Row, case_rows, rows_of
 from tests.model.procedural_dataset import write_object
 
@@ -91,9 +91,25 @@ def test_a_run_that_was_stopped_goes_on(made: Path, tmp_path: Path, monkeypatch:
 
 
 def test_another_seed_uses_nothing_of_an_earlier_run(made: Path, tmp_path: Path) -> None:
-    task = evaluate_dataset.Task(made, tmp_path, fixed_pairs(open_dataset(made).ids("val"))[0], Plan("cpu"), PLAIN, ())
-    prints = [evaluate_dataset.fingerprint(PLAIN[0], Plan("cpu", seed), "") for seed in (0, 1)]
-    assert prints[0] != prints[1] and evaluate_files.read_record(tmp_path, task.pair.name) is None
+    data = open_dataset(made)
+    pair = fixed_pairs(data.ids("val"))[0]
+    prints = [evaluate_dataset.Task(made, tmp_path, pair, Plan("cpu", seed), PLAIN).prints(data) for seed in (0, 1)]
+    assert all(prints[0][row.name] != prints[1][row.name] for row in PLAIN)
+    assert len(set(prints[0].values())) == len(PLAIN)
+
+
+def test_a_picture_that_was_made_anew_is_evaluated_anew(root: Path, tmp_path: Path) -> None:
+    run(root, tmp_path / "out", PLAIN[:1])
+    data = open_dataset(root)
+    pair = fixed_pairs(data.ids("val"))[0]
+    black = np.zeros((512, 512, 4), np.uint8)
+    black[..., 3] = 255
+    cv2.imwrite(str(data.folder(pair.target) / "000.png"), black)
+    before = told(tmp_path / "out")
+    run(root, tmp_path / "out", PLAIN[:1])
+    after = told(tmp_path / "out")
+    changed = [a["name"] for a, b in zip(after["pairs"], before["pairs"], strict=True) if a != b]
+    assert changed == [pair.name]
 
 
 def test_processes_give_what_one_gives(made: Path, tmp_path: Path) -> None:
