@@ -12,7 +12,7 @@ from pathlib import Path
 
 from model.errors import FormatError, PartRMError
 from model.evaluation.html import Page
-from model.evaluation.pairs import Pair, are_published, fixed_pairs, read_pairs, some, write_pairs
+from model.evaluation.pairs import Pair, are_published, by_turns, fixed_pairs, read_pairs, write_pairs
 from model.evaluation.protocol import SHOWN, answered, sample_of, score
 from model.evaluation.summary import Record
 from model.partdrag4d.dataset import SIZE, DataSet, Split, open_dataset
@@ -29,6 +29,8 @@ HOW = (
     "Embedded gets one drag and one image (told: outline, lens, distance) or true views with depth; PartRM the views "
     "0 to 3 of the source; oracle and no motion: splats of the true views.",
 )
+OURS = "These are the published pairs of PartDrag-4D's validation states; the paper drew its own from them at random."
+OTHERS = "These are not PartDrag-4D's validation states: the paper's figures are a reference, no competition."
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,9 @@ def run(
     """
     data = open_dataset(root)
     pairs, left_out = chosen(data, listed, split, plan.seed)
-    if count is not None:
-        pairs = some(pairs, count, plan.seed)
+    pairs = by_turns(pairs, plan.seed)[:count]  # also where all are taken: a run that is stopped has seen many objects
     _check(rows, plan)
-    write_pairs(make_room(out / "pairs.txt"), pairs, f"{len(pairs)} pairs, seed {plan.seed}: source target")
+    write_pairs(make_room(out / "pairs.txt"), sorted(pairs), f"{len(pairs)} pairs, seed {plan.seed}: source target")
     tasks = [Task(root, out, pair, plan, tuple(rows)) for pair in pairs]
     records: dict[str, Record] = {}
     stopped = False
@@ -83,27 +84,35 @@ def run(
             wanted = set(task.prints(data).values())
             if known is not None and task.pair.name not in records and wanted <= set(known[1].values()):
                 records[task.pair.name] = known[0]
-    measured = [records[t.pair.name] for t in tasks if t.pair.name in records and records[t.pair.name].scores]
+    measured = sorted((r for r in records.values() if r.scores), key=lambda r: r.name)
     left_out += files.failures(list(records.values()))
     if stopped:
         left_out.append(f"stopped after {len(measured)} of {len(tasks)} pairs: the same command goes on")
-    title = f"{root.name or root.resolve().name}: {len(measured)} pairs of {len({r.group for r in measured})} objects"
-    names = tuple(row.name for row in rows)
-    outlined = ", ".join(sorted({r.part_by for r in measured})) or "nobody"
-    how = [line.format(seed=plan.seed, part_by=outlined) for line in HOW]
-    published = (
-        "the published pairs of seed 0" if are_published(pairs) else "not the paper's: its figures are a reference"
-    )
-    how.append(f"These pairs are {published}.")
-    how.append("LPIPS: weights absent" if plan.lpips is None else f"LPIPS: {plan.lpips.name}")
-    unseen = [row.name for row in rows if row.kind == "pictures"]
-    page = Page(title, how, names, main_row(rows), left_out, TWO, unseen=unseen)
+    page = _page(root, pairs, rows, plan, measured, left_out)
     written = files.write_tables(out, page, measured)
     progress(1.0, "done")
     if stopped:
         print(written[0])
         raise KeyboardInterrupt
     return written
+
+
+def _page(
+    root: Path,
+    pairs: Sequence[Pair],
+    rows: Sequence[Row],
+    plan: Plan,
+    measured: Sequence[Record],
+    left_out: Sequence[str],
+) -> Page:
+    """Say what was done, in the words that stand above the tables."""
+    title = f"{root.name or root.resolve().name}: {len(measured)} pairs of {len({r.group for r in measured})} objects"
+    outlined = ", ".join(sorted({r.part_by for r in measured})) or "nobody"
+    how = [line.format(seed=plan.seed, part_by=outlined) for line in HOW]
+    how.append(OURS if are_published(pairs) else OTHERS)
+    how.append("LPIPS: weights absent" if plan.lpips is None else f"LPIPS: {plan.lpips.name}")
+    unseen = [row.name for row in rows if row.kind == "pictures"]
+    return Page(title, how, tuple(row.name for row in rows), main_row(rows), left_out, TWO, unseen=unseen)
 
 
 def chosen(data: DataSet, listed: Path | None, split: Split, seed: int) -> tuple[tuple[Pair, ...], list[str]]:

@@ -60,13 +60,13 @@ def draw(count: int, *words: object) -> int:
     return int.from_bytes(digest[:8], "big") % count
 
 
-def some(pairs: Sequence[Pair], count: int, seed: int = 0) -> tuple[Pair, ...]:
-    """Choose count of the pairs, the meshes by turns, so that few pairs still show many objects."""
+def by_turns(pairs: Sequence[Pair], seed: int = 0) -> tuple[Pair, ...]:
+    """Order pairs at random, the meshes by turns: however few are taken from the front, they show many objects."""
     turns: dict[str, list[Pair]] = defaultdict(list)
     for pair in sorted(pairs, key=lambda p: hashlib.sha256(f"{seed}/{p.name}".encode()).digest()):
         turns[pair.source.mesh].append(pair)
-    ranked = [(k, mesh, pair) for mesh, own in sorted(turns.items()) for k, pair in enumerate(own)]
-    return tuple(sorted(pair for _, _, pair in sorted(ranked, key=lambda r: r[:2])[:count]))
+    ranked = [(k, mesh, pair) for mesh, own in turns.items() for k, pair in enumerate(own)]
+    return tuple(pair for _, _, pair in sorted(ranked, key=lambda r: r[:2]))
 
 
 def write_pairs(path: Path, pairs: Sequence[Pair], remark: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from model.drag import Drag
 from model.errors import DragError, FormatError
 from model.evaluation.drags import Pull, pull_of
-from model.evaluation.pairs import Pair, are_published, fixed_pairs, read_pairs, some, write_pairs
+from model.evaluation.pairs import Pair, are_published, by_turns, fixed_pairs, read_pairs, write_pairs
 from model.partdrag4d.dataset import HALF_PIXEL, SIZE, StateId, open_dataset
 from tests.model.procedural_dataset import write_object
 
@@ -49,11 +49,11 @@ def test_a_group_without_the_start_state_gives_no_pair() -> None:
     assert {p.source.part for p in fixed_pairs(ids)} == {0}
 
 
-def test_some_pairs_show_many_objects() -> None:
+def test_the_first_pairs_show_many_objects() -> None:
     pairs = fixed_pairs([s for mesh in "abcd" for s in states(mesh)])
-    few = some(pairs, 6)
-    assert len(few) == 6 and {p.source.mesh for p in few} == set("abcd") and set(few) <= set(pairs)
-    assert some(pairs, 6) == few and some(pairs, 99) == pairs
+    turns = by_turns(pairs)
+    assert {p.source.mesh for p in turns[:4]} == {p.source.mesh for p in turns[4:8]} == set("abcd")
+    assert by_turns(pairs[::-1]) == turns != by_turns(pairs, 1) and sorted(turns) == list(pairs)
 
 
 def test_a_list_is_read_as_it_was_written(tmp_path: Path) -> None:

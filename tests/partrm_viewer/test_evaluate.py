@@ -99,14 +99,14 @@ def test_another_seed_uses_nothing_of_an_earlier_run(made: Path, tmp_path: Path)
 
 
 def test_a_picture_that_was_made_anew_is_evaluated_anew(root: Path, tmp_path: Path) -> None:
-    run(root, tmp_path / "out", PLAIN[:1])
+    run(root, tmp_path / "out", PLAIN[:2])
     data = open_dataset(root)
     pair = fixed_pairs(data.ids("val"))[0]
     black = np.zeros((512, 512, 4), np.uint8)
     black[..., 3] = 255
     cv2.imwrite(str(data.folder(pair.target) / "000.png"), black)
     before = told(tmp_path / "out")
-    run(root, tmp_path / "out", PLAIN[:1])
+    run(root, tmp_path / "out", PLAIN[:2])
     after = told(tmp_path / "out")
     changed = [a["name"] for a, b in zip(after["pairs"], before["pairs"], strict=True) if a != b]
     assert changed == [pair.name]
