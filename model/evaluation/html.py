@@ -24,7 +24,7 @@ AMPLIFIED = 3.0  # how much darker a difference is shown
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1500px; padding: 24px 32px 80px; background: #fff; color: #111;
+body { margin: 0 auto; max-width: 1540px; padding: 24px 32px 80px; background: #fff; color: #111;
   font: 19px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 34px; line-height: 1.2; margin: 0 0 8px; } h2 { font-size: 27px; margin: 44px 0 10px; }
 h3 { font-size: 22px; margin: 0 0 4px; } p { max-width: 70em; margin: 6px 0 12px; }
@@ -35,8 +35,8 @@ th { border-bottom: 2px solid #111; } th:first-child, td:first-child { text-alig
 tr.main td { background: #fff1d6; font-weight: 600; } tr.published td { color: #444; background: #f3f3f3; }
 .case { border-top: 3px solid #111; padding: 16px 0 8px; margin-top: 28px; break-inside: avoid; }
 .case table td, .case table th { border: 0; padding: 3px 6px; text-align: center; vertical-align: middle; }
-.case table td:first-child { text-align: left; width: 300px; white-space: normal; font-size: 18px; }
-.case img { width: 260px; min-width: 120px; display: block; border: 1px solid #bbb; }
+.case table td:first-child { text-align: left; width: 230px; white-space: normal; font-size: 18px; }
+.case img { width: 196px; display: block; border: 1px solid #bbb; }
 .small { color: #444; font-size: 17px; } .failed { color: #a00000; }
 li { margin: 2px 0; }
 """
@@ -114,28 +114,30 @@ def _tr(cells: Sequence[str], kind: str, mark: str = "") -> str:
 def _case(told: Page, number_: int, record: Record, pictures: Pictures) -> str:
     first, second = told.views
     near = [closer(before, after) for before, after in zip(pictures.before, pictures.after, strict=True)]
-    heads = "".join(f"<th>{escape(h)}</th>" for h in ("", first, "difference", second, "difference"))
+    heads = "".join(f"<th>{escape(h)}</th>" for h in ("", first, "truth", "difference", second, "truth", "difference"))
     rows = [f"<tr>{heads}</tr>"]
     source = (with_arrow(pictures.before[0], record.drag)[near[0]], pictures.before[1][near[1]])
     truth = [picture[at] for picture, at in zip(pictures.after, near, strict=True)]
-    rows.append(_pictures("<b>before</b>, with the drag", (source[0], None, source[1], None)))
-    rows.append(_pictures("<b>truth</b> after it", (truth[0], None, truth[1], None)))
+    moved = [difference(b, t) for b, t in zip((pictures.before[0][near[0]], source[1]), truth, strict=True)]
+    cells = (source[0], truth[0], moved[0], source[1], truth[1], moved[1])
+    rows.append(_pictures("<b>before</b>, with the drag", cells))
     for row in told.rows:
         if row in record.failed:
-            rows.append(f'<tr><td class="failed" colspan="5">{escape(row)}: {escape(record.failed[row])}</td></tr>')
+            rows.append(f'<tr><td class="failed" colspan="7">{escape(row)}: {escape(record.failed[row])}</td></tr>')
         if row not in pictures.made or row not in record.scores or row in told.unseen:
             continue
         a, b = (picture[at] for picture, at in zip(pictures.made[row], near, strict=True))
         score, moving = (number(mean([record], row, metric).value, 2) for metric in ("psnr", "moving"))
         label = f"<b>{escape(row)}</b><br>{score} dB, moving {moving} dB"
-        rows.append(_pictures(label, (a, difference(a, truth[0]), b, difference(b, truth[1]))))
+        cells = (a, truth[0], difference(a, truth[0]), b, truth[1], difference(b, truth[1]))
+        rows.append(_pictures(label, cells))
     heading = f"{number_}. {escape(record.category)} {escape(record.name.replace('__', ' → '))}"
     spread = f'<p class="small">part outlined by: {escape(record.part_by)}</p>' if record.part_by else ""
     return f'<div class="case"><h3>{heading}</h3>{spread}<table>{"".join(rows)}</table></div>'
 
 
-def _pictures(label: str, cells: Sequence[np.ndarray | None]) -> str:
-    inner = "".join("<td></td>" if c is None else f'<td><img alt="" src="{data_uri(c)}"></td>' for c in cells)
+def _pictures(label: str, cells: Sequence[np.ndarray]) -> str:
+    inner = "".join(f'<td><img alt="" src="{data_uri(cell)}"></td>' for cell in cells)
     return f"<tr><td>{label}</td>{inner}</tr>"
 
 

@@ -132,7 +132,7 @@ def test_the_page_is_whole_and_fetches_nothing() -> None:
     reader = Reader()
     reader.feed(page)
     assert reader.open == [] and reader.fetched == []
-    assert reader.images == 2 * (2 + 2 + 4)
+    assert reader.images == 2 * (6 + 6)
     assert "url(" not in page and "@import" not in page and "<script" not in page
     assert "t &amp; u" in page and "&lt;not&gt;" in page and "&lt;b&gt;failed" in page
     assert page.index("1. Laptop m0_0_0") < page.index("2. Laptop m0_0_0")

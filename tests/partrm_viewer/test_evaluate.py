@@ -64,7 +64,7 @@ def test_the_verb_prints_every_row_and_leaves_tables_and_a_page(
     assert "LPIPS: weights absent" in printed and "published, Table 1" in printed
     assert max(len(line) for line in (out / "table.txt").read_text().splitlines()) <= 100
     page = (out / "index.html").read_text()
-    assert page.count("<img") == 2 + 2 + 4 * (len(rows) - 1) and "http" not in page
+    assert page.count("<img") == 6 + 6 * (len(rows) - 1) and "http" not in page
     assert len((out / "pairs.txt").read_text().splitlines()) == 2
 
 
