@@ -9,9 +9,9 @@ from model.errors import Cancelled, PartRMError, out_of_memory
 from model.weights import program
 from partrm_viewer import arguments
 from partrm_viewer.grammar import Parser
-from partrm_viewer.verbs import convert, doctor, evaluate, film, predict, render, train, view, weights
+from partrm_viewer.verbs import convert, dataset, doctor, evaluate, film, predict, render, train, view, weights
 
-VERBS = (view, predict, render, convert, film, train, evaluate, weights, doctor)  # in the order of --help
+VERBS = (view, predict, render, convert, film, dataset, train, evaluate, weights, doctor)  # in the order of --help
 
 OVERVIEW = """\
 Open one photo of a thing with moving parts, see it as 3D Gaussian splats, pull a part, and see the next 3D state.

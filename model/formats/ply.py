@@ -84,6 +84,19 @@ def read(path: Path) -> Gaussians:
             raise unreadable(path, error.strerror or str(error)) from error
 
 
+def read_points(path: Path) -> np.ndarray:
+    """Read the places of a PLY's vertices, whatever else it holds; (N, 3) float64. Raises FormatError."""
+    stream, size = open_file(path)
+    with stream:
+        try:
+            header = _read_header(path, stream)
+            vertex = header.element("vertex")
+            blocks = _binary_blocks if header.order else _text_blocks
+            return _filled(path, blocks(path, stream, size, header, vertex), vertex, [["x", "y", "z"]], np.float64)[0]
+        except OSError as error:
+            raise unreadable(path, error.strerror or str(error)) from error
+
+
 def _read_header(path: Path, stream: BinaryIO) -> _Header:
     if stream.readline(16).strip() != b"ply":
         raise unreadable(path, "it does not begin with 'ply'", "This is not a PLY file: check its ending.")
@@ -244,6 +257,14 @@ def write(path: Path, gaussians: Gaussians) -> list[str]:
 
     write_atomically(path, save)
     return []
+
+
+def write_points(path: Path, points: np.ndarray) -> None:  # (N, 3)
+    """Write places as a binary PLY of float32 vertices. Raises FormatError."""
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
+    header += [*(f"property float {name}" for name in "xyz"), "end_header"]
+    data = ("\n".join(header) + "\n").encode("ascii") + np.asarray(points, "<f4").tobytes()
+    write_atomically(path, lambda stream: stream.write(data))
 
 
 def _packed(gaussians: Gaussians, part: slice) -> np.ndarray:  # (B, 14 + 3 rest) float32

@@ -1,0 +1,23 @@
+"""Dataset: articulated objects become states, views, drags and Gaussians."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from partrm_viewer.grammar import Verbs, verb
+
+DESCRIPTION = """\
+Make data sets as PartDrag-4D: articulated objects (PartNet-Mobility, URDF, MJCF, procedural) become states, each with
+twelve views, surface points and drags. docs/partdrag4d.md leads from nothing to a table.
+"""
+
+
+def add(verbs: Verbs) -> None:
+    p = verb(verbs, "dataset", "articulated objects into states, views, drags and Gaussians", DESCRIPTION)
+    does = p.add_subparsers(title="what to do", metavar="inspect|build|gaussians", required=True)
+    q = does.add_parser("inspect", help="print an object's parts and joints, draw it with each at its limits")
+    q.add_argument("file", type=Path, metavar="FILE", help="a URDF or MJCF file, a PartNet-Mobility folder")
+    q = does.add_parser("build", help="make a data set")
+    q.add_argument("-o", "--out", type=Path, required=True, metavar="ROOT", help="the data set's folder")
+    q = does.add_parser("gaussians", help="make a data set's Gaussian database")
+    q.add_argument("root", type=Path, metavar="ROOT", help="a data set")
