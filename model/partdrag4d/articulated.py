@@ -25,6 +25,12 @@ MAX_JOINTS = 254  # pictures of links are bytes, see scene.OUTSIDE
 CATEGORIES = (
     "Dishwasher", "Laptop", "Microwave", "Oven", "Refrigerator", "StorageFurniture", "WashingMachine", "TrashCan",
 )  # fmt: skip  # of PartDrag-4D
+SPOKEN = (
+    ("dishwasher", "Dishwasher"), ("laptop", "Laptop"), ("microwave", "Microwave"), ("oven", "Oven"),
+    ("fridge", "Refrigerator"), ("refrigerator", "Refrigerator"), ("washingmachine", "WashingMachine"),
+    ("washing_machine", "WashingMachine"), ("trash", "TrashCan"), ("cabinet", "StorageFurniture"),
+    ("drawer", "StorageFurniture"), ("counter", "StorageFurniture"),
+)  # fmt: skip  # words in names of files that do not say what they hold
 CREASE = float(np.cos(np.deg2rad(40)))  # faces that meet at a flatter angle are shaded as one round surface
 
 
@@ -121,12 +127,9 @@ def load(path: Path | str, up: Literal["auto", "y", "z"] = "auto") -> Articulate
     Raises FormatError, which names the object, for what is absent, damaged, unsafe or empty; PartRMError where a
     package is missing.
     """
-    from model.partdrag4d.mjcf import read_mjcf
-    from model.partdrag4d.partnet import read_partnet
-    from model.partdrag4d.tessellate import procedural_object
-    from model.partdrag4d.urdf import read_urdf, stands_y_up
-
     if str(path).startswith(PROCEDURAL):
+        from model.partdrag4d.tessellate import procedural_object
+
         seed = str(path).removeprefix(PROCEDURAL)
         if not (seed.isascii() and seed.isdigit()):
             raise FormatError(f"'{path}' is no procedural object", f"Write a number: {PROCEDURAL}7.")
@@ -138,11 +141,7 @@ def load(path: Path | str, up: Literal["auto", "y", "z"] = "auto") -> Articulate
     if not path.is_dir() and kind not in (".urdf", ".xml", ".mjcf"):
         raise FormatError(f"{path.name} is no articulated object", "Give a .urdf or .xml file or a PartNet folder.")
     try:
-        if path.is_dir():
-            made, turn = read_partnet(path), Y_UP
-        else:
-            made = read_urdf(path) if kind == ".urdf" else read_mjcf(path)
-            turn = Y_UP if up == "y" or (up == "auto" and kind == ".urdf" and stands_y_up(path)) else Z_UP
+        made = _read(path, up)
     except PartRMError as problem:
         if not isinstance(problem, FormatError) or path.name in problem.title:
             raise
@@ -152,7 +151,29 @@ def load(path: Path | str, up: Literal["auto", "y", "z"] = "auto") -> Articulate
     except Exception as problem:  # mesh, picture and XML readers fail in many ways
         told = " ".join(str(problem).split())[:200] or type(problem).__name__
         raise FormatError(f"{path.name} cannot be read ({told})", "The object is damaged: get it again.") from problem
-    return _sound(made, path.name).placed(turn)
+    return replace(_sound(made, path.name), category=made.category or guessed_category(made.name))
+
+
+def _read(path: Path, up: Literal["auto", "y", "z"]) -> ArticulatedObject:
+    """Read an object of any kind, and stand it y up."""
+    if path.is_dir():
+        from model.partdrag4d.partnet import read_partnet
+
+        return read_partnet(path)
+    if path.suffix.lower() == ".urdf":
+        from model.partdrag4d.urdf import read_urdf, stands_y_up
+
+        y_up = up == "y" or (up == "auto" and stands_y_up(path))
+        return read_urdf(path).placed(Y_UP if y_up else Z_UP)
+    from model.partdrag4d.mjcf import read_mjcf
+
+    return read_mjcf(path).placed(Y_UP if up == "y" else Z_UP)
+
+
+def guessed_category(name: str) -> str:
+    """Return the category that an object's name speaks of, "" where it speaks of none."""
+    lower = name.lower()
+    return next((category for word, category in SPOKEN if word in lower), "")
 
 
 def _sound(made: ArticulatedObject, name: str) -> ArticulatedObject:

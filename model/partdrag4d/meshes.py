@@ -16,28 +16,34 @@ from model.partdrag4d.reach import Reach
 
 GREY = (0.7, 0.7, 0.7)
 KINDS = ("obj", "stl", "glb", "gltf", "ply", "off", "dae")
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".gif", ".webp")
+NO_PICTURES = (".mtl", ".bin")
 
 
 class Beside:
     """Hand trimesh the files that a mesh names (materials, pictures, buffers), and remember what went wrong.
 
-    trimesh goes on without what it cannot get: the object would come out white.
+    trimesh goes on without what it cannot get: the object would come out grey.
     """
 
     def __init__(self, mesh: Path, reach: Reach) -> None:
         self.mesh, self.reach = mesh, reach
         self.problem: FormatError | None = None
 
+    def __getitem__(self, name: str) -> bytes:
+        return self.get(name)
+
     def get(self, name: str) -> bytes:
         """Return a file's bytes; raises FormatError, which is also kept."""
         try:
             path = self.reach.find(name.strip(), self.mesh.parent)
-            if path.suffix.lower() in PICTURES:
+            if path.suffix.lower() not in NO_PICTURES:
                 self.reach.check_image(name, path)
             return path.read_bytes()
         except FormatError as problem:
             self.problem = self.problem or problem
+            raise
+        except OSError as problem:
+            self.problem = FormatError(f"{self.reach.name}: {name} cannot be read ({problem})", "Check the file.")
             raise
 
 
@@ -49,7 +55,9 @@ def mesh_pieces(path: Path, T: np.ndarray, link: int, own: np.ndarray | None, re
     trimesh = package("trimesh")
     kind = path.suffix[1:].lower()
     if kind not in KINDS:
-        raise FormatError(f"{reach.name}: {path.name} is of an unknown kind", f"Meshes are read from {', '.join(KINDS)}.")
+        raise FormatError(
+            f"{reach.name}: {path.name} is of an unknown kind", f"Meshes are read from {', '.join(KINDS)}."
+        )
     if kind in ("glb", "gltf"):
         _check_gltf(path, kind, reach)
     beside = Beside(path, reach)

@@ -14,6 +14,7 @@ from model.partdrag4d.mjcf_text import whole
 from model.partdrag4d.projected import on_cube, on_plane
 
 INVISIBLE = 0.05  # geoms of a lower alpha are left out
+DEFAULT = [0.5, 0.5, 0.5, 1.0]  # a geom's colour where the file gives none: its material's then counts
 SHOWN_GROUPS = 3  # MuJoCo shows the geoms of groups 0, 1 and 2
 
 
@@ -116,9 +117,6 @@ def _geom(model: Any, data: Any, g: int, link: int) -> list[Piece]:
         triangles = np.arange(3 * len(corners)).reshape(-1, 3)
         made.append(piece(link, T, corners.reshape(-1, 3), triangles, colour, uv, side))
     return made
-
-
-DEFAULT = [0.5, 0.5, 0.5, 1.0]  # a geom's colour where the file gives none: its material's then counts
 
 
 def _shape(forms: Any, form: Any, size: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

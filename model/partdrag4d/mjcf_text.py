@@ -25,7 +25,7 @@ def whole(path: Path) -> str:
     root = read_xml(path)
     if root.tag != "mujoco":
         raise FormatError(f"{path.name} is no MJCF file", f"It begins with <{root.tag}>, not with <mujoco>.")
-    _include(root, path, reach)
+    _include(root, path, path, reach, [0])
     for child in [c for c in root if c.tag not in KEPT]:
         root.remove(child)
     for parent in list(root.iter()):
@@ -45,44 +45,22 @@ def whole(path: Path) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _include(root: ET.Element, path: Path, reach: Reach) -> None:
-    """Put included files in their places; they are named from the main file's folder."""
-    count = 0
-    waiting = [(root, path)]
-    while waiting:
-        parent, source = waiting.pop()
-        for place, child in reversed(list(enumerate(parent))):
-            if child.tag != "include":
-                waiting.append((child, source))
-                continue
-            count += 1
-            if count > MAX_INCLUDES:
-                raise FormatError(f"{path.name} includes files without end", "One of them includes itself.")
-            found = reach.find(child.get("file", ""), path.parent, source.parent)
-            parent.remove(child)
-            for new in reversed(list(read_xml(found))):
-                if new.tag == "include":  # looked at again where it stands
-                    new = _wrapped(new)
-                parent.insert(place, new)
-                waiting.append((new, found))
-    _unwrap(root)
-
-
-def _wrapped(include: ET.Element) -> ET.Element:
-    wrapper = ET.Element("included")
-    wrapper.append(include)
-    return wrapper
-
-
-def _unwrap(root: ET.Element) -> None:
-    """Replace the helpers around includes of includes by what they hold."""
-    while any(e.tag == "included" for e in root.iter()):
-        for parent in list(root.iter()):
-            for place, child in reversed(list(enumerate(parent))):
-                if child.tag == "included":
-                    parent.remove(child)
-                    for inner in reversed(list(child)):
-                        parent.insert(place, inner)
+def _include(parent: ET.Element, path: Path, source: Path, reach: Reach, count: list[int]) -> None:
+    """Put included files in their places, to any depth; they are named from the main file's folder."""
+    children: list[ET.Element] = []
+    for child in parent:
+        if child.tag != "include":
+            _include(child, path, source, reach, count)
+            children.append(child)
+            continue
+        count[0] += 1
+        if count[0] > MAX_INCLUDES:
+            raise FormatError(f"{path.name} includes files without end", "One of them includes itself.")
+        found = reach.find(child.get("file", ""), path.parent, source.parent)
+        inner = read_xml(found)
+        _include(inner, path, found, reach, count)
+        children += inner
+    parent[:] = children
 
 
 def _rename_repeated(root: ET.Element) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from model.partdrag4d.articulated import shrunk
-
 BENT = 1.3  # a triangle whose distances from the cube's centre differ more is cut: its texture is not linear
 ROUNDS = 3  # of cutting
 MAX_CUT = 100_000  # triangles of one shape
@@ -33,8 +31,8 @@ def on_cube(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Cut triangles (F, 3, 3) where the sides of a cube around the shape's origin meet.
 
-    texture: one picture for all sides (W, W, 3) or six below one another (6 W, W, 3). Yields of each side that shows
-    corners (G, 3, 3), uv (G, 3, 2) and its picture; `stretch` (3,) scales the shape before the cube is laid round it.
+    texture: one picture for all sides (W, W, 3) or six below one another (6 W, W, 3). Yields of each picture corners
+    (G, 3, 3), uv (G, 3, 2) and the picture; `stretch` (3,) scales the shape before the cube is laid round it.
     """
     for normal in ((1, -1, 0), (1, 1, 0), (1, 0, -1), (1, 0, 1), (0, 1, -1), (0, 1, 1)):
         corners = _cut(corners, np.array(normal) * stretch)
@@ -51,18 +49,20 @@ def on_cube(
     middle = scaled.mean(1)
     axis = np.abs(middle).argmax(1)
     positive = np.take_along_axis(middle, axis[:, None], 1)[:, 0] >= 0
-    width = texture.shape[1]
-    stacked = texture.shape[0] == 6 * width
-    for k, (along, sign, s, t) in enumerate(SIDES):
-        mine = (axis == along) & (positive == (sign > 0))
-        if not mine.any():
-            continue
-        p = scaled[mine]
+    side = 2 * axis + ~positive
+    uv = np.zeros((len(corners), 3, 2))
+    for k, (along, _, s, t) in enumerate(SIDES):
+        p = scaled[side == k]
         major = np.maximum(np.abs(p[..., along]), 1e-9)
-        uv = np.stack([(p[..., i] * flip / major + 1) / 2 for i, flip in (s, t)], -1)
-        picture = shrunk(texture[k * width : (k + 1) * width] if stacked else texture)
-        edge = 0.5 / picture.shape[0]  # half a texel: the other side of the picture does not shine through
-        yield corners[mine], np.clip(uv, edge, 1 - edge), picture
+        uv[side == k] = np.stack([(p[..., i] * sign / major + 1) / 2 for i, sign in (s, t)], -1)
+    width = texture.shape[1]
+    edge = 0.5 / width  # half a texel: the other side of the picture does not shine through
+    uv = np.clip(uv, edge, 1 - edge)
+    if texture.shape[0] != 6 * width:
+        yield corners, uv, texture
+        return
+    for k in np.unique(side):
+        yield corners[side == k], uv[side == k], texture[k * width : (k + 1) * width]
 
 
 def _cut(corners: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -89,4 +89,6 @@ def _cut(corners: np.ndarray, normal: np.ndarray) -> np.ndarray:
         return np.asarray(a + share[:, None] * (q - a))
 
     ab, ac = between(b, db), between(c, dc)
-    return np.concatenate([corners[~crossing], np.stack([a, ab, ac], 1), np.stack([ab, b, c], 1), np.stack([ab, c, ac], 1)])
+    return np.concatenate(
+        [corners[~crossing], np.stack([a, ab, ac], 1), np.stack([ab, b, c], 1), np.stack([ab, c, ac], 1)]
+    )
