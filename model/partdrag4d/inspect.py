@@ -90,7 +90,7 @@ def _moves(m: Movable) -> str:
     low, high = (_amount(m, x) for x in m.limits)
     kind = "continuous" if m.continuous else m.joint.kind
     reach = "without end" if m.continuous else f"{low} to {high}"
-    axis = ", ".join(f"{x:.2f}" for x in m.joint.axis + 0.0)
+    axis = ", ".join(f"{x:.2f}" for x in np.round(m.joint.axis, 2) + 0.0)  # no -0.00
     return f"{kind} about ({axis}), {reach}" if m.joint.kind == "revolute" else f"{kind} along ({axis}), {reach}"
 
 

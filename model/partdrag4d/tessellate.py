@@ -76,7 +76,7 @@ def tessellated(scene: Scene, name: str) -> ArticulatedObject:
         else:
             _round(part, T, half, radius, taper, grain, look)
     pieces = tuple(_piece(k, part, scene.materials) for k, part in enumerate(parts) if part.vertices)
-    movables = []
+    movables: list[Movable] = []
     for joint, limits in zip(scene.joints, scene.limits, strict=True):
         pivot = to_object[:3, :3] @ joint.pivot + to_object[:3, 3]
         unit = scene.scale if joint.kind == "prismatic" else 1.0
@@ -95,10 +95,7 @@ def _box(part: Patches, T: np.ndarray, half: np.ndarray, hole: float, grain: int
             corners[:, axis] = sign * half[axis]
             corners[:, i] = np.array([-1, 1, 1, -1]) * half[i]
             corners[:, j] = np.array([-1, -1, 1, 1]) * half[j]
-            if axis == 2 and hole > 0:
-                points = _ring(sign * half[2], hole, half)
-            else:
-                points = corners[[0, 1, 2, 0, 2, 3]]
+            points = _ring(sign * half[2], hole, half) if axis == 2 and hole > 0 else corners[[0, 1, 2, 0, 2, 3]]
             _flat(part, T, points, axis, sign, grain, look)
     if hole > 0:
         _tube(part, T, (0, 1, 2), half[2], hole, hole, -1.0, look)
