@@ -63,7 +63,8 @@ def mesh_pieces(path: Path, T: np.ndarray, link: int, own: np.ndarray | None, re
     beside = Beside(path, reach)
     try:
         with path.open("rb") as stream:
-            scene = trimesh.load_scene(stream, file_type=kind, resolver=beside)
+            # process would take vertices that are not finite away, without a word
+            scene = trimesh.load_scene(stream, file_type=kind, resolver=beside, process=False)
     except FormatError:
         raise
     except Exception as problem:  # each kind of file fails in its own way
