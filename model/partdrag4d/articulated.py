@@ -178,7 +178,8 @@ def guessed_category(name: str) -> str:
 
 
 def _sound(made: ArticulatedObject, name: str) -> ArticulatedObject:
-    """Return the object; raises FormatError where it is empty, too large, or a joint moves it nowhere."""
+    """Return the object without empty pieces; raises FormatError where it is empty, too large or not finite."""
+    made = replace(made, pieces=tuple(p for p in made.pieces if len(p.faces)))
     if not made.pieces:
         raise FormatError(f"{name} shows nothing", "It holds no meshes that are meant to be seen.")
     if len(made.movables) > MAX_JOINTS:

@@ -108,6 +108,18 @@ def test_a_texture_beside_the_folder_is_no_way_out(mesh: Path, tmp_path: Path) -
     refused(mesh, "outside of its folders")
 
 
+def test_links_within_the_folders_are_followed(mesh: Path, tmp_path: Path) -> None:
+    """A download cache keeps files under other names and puts links in their places."""
+    store = tmp_path / "up" / "store"
+    store.mkdir()
+    for k, path in enumerate(
+        [mesh, mesh.with_name("t.obj"), mesh.with_name("t.mtl"), mesh.parent.parent / "paint.png"]
+    ):
+        path.rename(store / str(k))
+        path.symlink_to(store / str(k))
+    assert load(mesh).pieces[0].texture.shape == (8, 8, 3)
+
+
 def test_what_a_mesh_names_must_be_there(mesh: Path) -> None:
     (mesh.parent.parent / "paint.png").write_bytes(b"not a picture")
     refused(mesh, "no picture")
@@ -188,6 +200,13 @@ BOMB = '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
         ("a.urdf", BOMB + "<robot><link name='&b;'/></robot>", "entities"),
         ("a.xml", BOMB + "<mujoco model='&b;'/>", "entities"),
         ("a.urdf", '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><robot>&x;</robot>', "entities"),
+        ("a.urdf", "<robot><link name='a'/><link name='a'/></robot>", "names a link twice"),
+        ("a.urdf", "<robot><link name='a'><visual><geometry/></visual></link></robot>", "without a shape"),
+        (
+            "a.urdf",
+            "<robot><link name='a'><visual><geometry><box size='0 0 0'/></geometry></visual></link></robot>",
+            "shows",
+        ),
         ("a.urdf", "<robot><link>", "not XML"),
         ("a.urdf", "", "not XML"),
         ("a.urdf", "\0\1\2", "not XML"),
