@@ -56,6 +56,12 @@ def window_of(photo: Camera, crop: Camera) -> tuple[float, float, float]:
     return photo.cx - crop.cx * scale, photo.cy - crop.cy * scale, crop.width * scale
 
 
+def widened(crop: Camera, fill: float) -> Camera:
+    """Look at the same from the same place through a wider lens, so that the object takes `fill` of the frame."""
+    narrower = fill / FILL
+    return replace(crop, fx=crop.fx * narrower, fy=crop.fy * narrower)
+
+
 def view_cameras(crop: Camera, size: int) -> tuple[Camera, ...]:
     """Return the four cameras that look at the origin from all sides, the input's first."""
     e, d = elevation_deg(crop), float(np.linalg.norm(crop.position))
