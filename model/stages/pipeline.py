@@ -16,6 +16,7 @@ from model.drag import Drag
 from model.errors import WeightsError
 from model.network.embedded import Completion, PartNet, Surface
 from model.network.extra import has
+from model.network.partrm import PRESETS
 from model.network.sam import load_sam
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
@@ -65,9 +66,8 @@ class Pipeline:
         if partrm is not None:
             drawn = find_sides(weights, self.device, sides)
             spread, slow_start = spread_of(weights), self.device.type == "cuda"
-            self.predictor = PartRMPredictor(
-                partrm, self.finder, rasterize, spread=spread, sides=drawn, warms_up=slow_start
-            )
+            size = PRESETS[partrm.preset].size
+            self.predictor = PartRMPredictor(partrm, self.finder, rasterize, size, spread, drawn, slow_start)
         self.times_s: dict[str, float] = {}  # of the last open
 
     def open(
