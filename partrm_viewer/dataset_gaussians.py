@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from model.errors import PartRMError
-from model.partdrag4d.dataset import DataSet, StateId, open_dataset
-from model.partdrag4d.gaussians_database import analytic, checked_states, lgm, make_all, make_one, missing
+from model.partdrag4d.dataset import StateId, open_dataset
+from model.partdrag4d.gaussians_database import analytic, checked_states, lgm, make_all, missing
 
 SHARE = 8  # states that a process takes at a time
 
@@ -40,7 +40,9 @@ def run(root: Path, how: str, network: str, weights: Path | None, device: str = 
     todo = missing(data, ids, 4 * side * side)
     print(f"{len(ids):,} states, {len(ids) - len(todo):,} have their 4 x {side}² Gaussians already", flush=True)
     clock = _Clock(len(todo))
-    failed = make_all(data, todo, make, clock) if make else _shared(root, todo, side, jobs or os.cpu_count() or 1, clock)
+    failed = (
+        make_all(data, todo, make, clock) if make else _shared(root, todo, side, jobs or os.cpu_count() or 1, clock)
+    )
     clock.end()
     for id, error in failed.items():
         print(f"left out {id}: {error.title}. {error.hint}", file=sys.stderr)
@@ -80,18 +82,11 @@ def _shared(root: Path, todo: list[StateId], side: int, jobs: int, clock: _Clock
             except BrokenProcessPool as error:
                 hint = "What it had made is kept: start the same command again."
                 raise PartRMError("A process was killed, perhaps for want of memory", hint) from error
-            failed |= {id: PartRMError(title, hint) for id, (title, hint) in left_out.items()}
+            failed |= left_out
             for id in waiting[future]:
                 clock(0, id)
     return failed
 
 
-def _work(root: Path, ids: list[StateId], side: int) -> dict[StateId, tuple[str, str]]:
-    data: DataSet = open_dataset(root)
-    failed = {}
-    for id in ids:
-        try:
-            make_one(data, id, partial(analytic, side=side))
-        except PartRMError as error:  # as words: an exception with two arguments does not travel
-            failed[id] = error.title, error.hint
-    return failed
+def _work(root: Path, ids: list[StateId], side: int) -> dict[StateId, PartRMError]:
+    return make_all(open_dataset(root), ids, partial(analytic, side=side), lambda done, id: None)

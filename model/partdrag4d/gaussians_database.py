@@ -2,7 +2,7 @@
 
 The authors' came out of LGM, run on the four input views of each state; ours can, too ("lgm"). Without its weights the
 views' own depth is lifted ("analytic"): one Gaussian a cell of the network's output, as LGM would lay them.
-Element k = view * S * S + row * S + column; nothing is pruned, so that the network's output compares element by element.
+Element k = view * S * S + row * S + column; nothing is pruned, so that the network's output compares one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from model.errors import FormatError, PartRMError
 from model.formats import ply
 from model.formats.disk import unreadable
 from model.gaussians import Gaussians, concatenate, quaternion_from_matrix, quaternion_multiply
-from model.partdrag4d.dataset import SIZE, DataSet, StateId
+from model.partdrag4d.dataset import DataSet, StateId
 from model.partdrag4d.network_view import (
     INPUT_VIEWS,
     meeting_point,
@@ -30,7 +30,7 @@ OPAQUE, EMPTY = 0.99, 1e-4  # opacity of a covered cell, of an empty one
 FOOTPRINT = 0.55  # standard deviation of a Gaussian in cells, across the line of sight
 THIN = 0.25  # the same along the normal
 STEEPEST = 2.0  # slopes (tangent) beyond this are edges, not surfaces
-COMMAND = "dataset gaussians"
+COMMAND = "dataset gaussians"  # makes it
 
 
 def read_target(data: DataSet, id: StateId, count: int) -> np.ndarray:
@@ -73,7 +73,7 @@ def lifted(picture: np.ndarray, depth: np.ndarray, camera: Camera, empty_depth: 
     """Turn one view into Gaussians, one a pixel of the camera, row by row.
 
     picture (H, H, 4) uint8, straight alpha; depth (H, H), world units, 0 = nothing; H a multiple of the camera's side.
-    Positions from the depth in the middle of a cell's, sizes from its footprint and slope, colours averaged, opacity its
+    Positions from the middle one of a cell's depths, sizes from its footprint and slope, colours averaged, opacity its
     coverage. An empty cell is white and lies at empty_depth with hardly any opacity.
     """
     side, block = camera.width, len(picture) // camera.width
@@ -88,7 +88,7 @@ def lifted(picture: np.ndarray, depth: np.ndarray, camera: Camera, empty_depth: 
     z = np.where(there, middle, empty_depth)
     positions = camera.unproject(camera.pixel_grid(), z)
     cell = z / camera.fx  # width of a cell there, world units
-    across, up = (_slope(z, there, axis) / cell for axis in (1, 0))
+    across, up = (_slope(z, there, axis, STEEPEST * cell) / cell for axis in (1, 0))
     up = -up  # rows go down
     length = np.sqrt(1 + across**2 + up**2)
     # the shortest turn from the line of sight to the normal (across, up, 1): no twist that jumps from cell to cell
@@ -115,16 +115,14 @@ def _cells(image: np.ndarray, block: int) -> np.ndarray:
     return image.reshape(side, block, side, block).swapaxes(1, 2).reshape(side, side, block * block)
 
 
-def _slope(z: np.ndarray, there: np.ndarray, axis: int) -> np.ndarray:
-    """Return how depth grows from cell to cell, (S, S): the smaller of both sides' differences, 0 at an edge."""
+def _slope(z: np.ndarray, there: np.ndarray, axis: int, limit: np.ndarray) -> np.ndarray:
+    """Return how depth grows from cell to cell, (S, S): the smaller of both sides' differences, 0 beyond the limit."""
     step = np.diff(z, axis=axis)
     both = np.logical_and(*(np.take(there, np.arange(len(z) - 1) + k, axis=axis) for k in (0, 1)))
-    step = np.where(both, step, np.nan)
-    gap = np.full_like(np.take(z, [0], axis=axis), np.nan)
-    before, after = np.concatenate([gap, step], axis), np.concatenate([step, gap], axis)
-    flatter = np.where(np.nan_to_num(np.abs(before), nan=np.inf) <= np.nan_to_num(np.abs(after), nan=np.inf), before, after)
-    limit = STEEPEST * np.median(z[there]) / len(z) if there.any() else 0.0
-    flatter = np.nan_to_num(flatter, nan=0.0)
+    step = np.where(both, step, np.inf)
+    edge = np.full_like(np.take(z, [0], axis=axis), np.inf)
+    before, after = np.concatenate([edge, step], axis), np.concatenate([step, edge], axis)
+    flatter = np.where(np.abs(before) <= np.abs(after), before, after)
     return np.where(np.abs(flatter) <= limit, flatter, 0.0)
 
 

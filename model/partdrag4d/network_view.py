@@ -1,8 +1,8 @@
 """NetworkView: a data set's views as PartRM knows them: in camera 0's frame, and through its lens.
 
 PartRM's own training looks through a lens of 49.1 degrees at PartDrag-4D's pictures, which were taken with 39.6. For
-data of that preset (and published data, which do not name theirs) we do the same everywhere: rays, Gaussian database and
-rendering, so that weights and databases can be exchanged; data of any other preset are seen through their own lens.
+data of that preset (and published data, which do not name theirs) we do the same everywhere: rays, Gaussian database
+and rendering, so that weights and databases can be exchanged; other data are seen through their own lens.
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.camera import Camera
-from model.training.pairs import Sample, camera_of
+from model.training.loop import Terms
+from model.training.numbered import Sample
+from model.training.pairs import camera_of
 from model.training.recipe import Recipe
 
-Terms = dict[str, Tensor]
 Perceptual = Callable[[Tensor, Tensor], Tensor]  # truth, guess (B, 3, H, W) in 0..1 -> a number
 SCALES = 4
 
@@ -39,9 +40,7 @@ def draw(made: Tensor, camera: Camera, rasterize: Rasterize) -> tuple[Tensor, Te
     return (rgb + 1 - alpha[..., None]).clamp(0, 1).permute(2, 0, 1), alpha[None]
 
 
-def appearance_loss(
-    made: Tensor, batch: Sample, recipe: Recipe, rasterize: Rasterize, perceptual: Perceptual
-) -> Terms:
+def appearance_loss(made: Tensor, batch: Sample, recipe: Recipe, rasterize: Rasterize, perceptual: Perceptual) -> Terms:
     """Compare the drawn views of Gaussians (B, M, 14) with the target's pictures (stage 2)."""
     drawn = [
         draw(gaussians.float(), camera_of(pose, lens[0], batch["pictures"].shape[-1]), rasterize)

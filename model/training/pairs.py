@@ -1,14 +1,12 @@
 """Pairs: PartRM's samples: a state in four views with drags, and what the state is that the drags lead to.
 
-A sample is made of its number alone: what epoch it falls in, which pair, which augmentation. So a run that is resumed
-meets the same ones, whatever number of workers makes them, and several processes share them without a word.
+A sample is made of its number alone: what epoch it falls in, which pair, which augmentation; see `numbered`.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,29 +21,13 @@ from model.partdrag4d.dataset import VIEWS, DataSet, Split, StateId
 from model.partdrag4d.gaussians_database import on_white, read_target
 from model.partdrag4d.network_view import INPUT_VIEWS, network_cameras
 from model.training.augment import distorted, jittered
+from model.training.numbered import Sample
 from model.training.recipe import Recipe, What
 
 KEPT_BYTES = 1 << 30  # decoded pictures, Gaussians and points that one process keeps
-Sample = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """Which samples one process takes: every `ranks`-th number from first + rank on."""
-
-    first: int
-    last: int
-    rank: int
-    ranks: int
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first + self.rank, self.last, self.ranks))
-
-    def __len__(self) -> int:
-        return len(range(self.first + self.rank, self.last, self.ranks))
-
-
-class Pairs(torch.utils.data.Dataset[Sample]):
+class Pairs(torch.utils.data.Dataset[Any]):
     """All ordered pairs of states of a split, again and again; indexed by a sample's number."""
 
     def __init__(
@@ -77,7 +59,7 @@ class Pairs(torch.utils.data.Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, number: int) -> Sample | PartRMError:  # type: ignore[override]
+    def __getitem__(self, number: int) -> Sample | PartRMError:
         """Make one sample, or say why it cannot be made: an error raised in another process would lose its words.
 
         views (4, 9, S, S); starts, ends (N, 2) px of the 512 frame; for "motion" target (M, 14); for "appearance"
@@ -161,29 +143,3 @@ def check_targets(pairs: Pairs) -> None:
         hint = f"Make them: {COMMAND} {pairs.data.root} (add --network big where you train that)."
         what = f"{len(absent)} of {len(states)} states have no whole set of {pairs.gaussians:,} Gaussians"
         raise FormatError(f"{what}, the first is {absent[0]}", hint)
-
-
-def collated(samples: list[Sample | PartRMError]) -> Sample | PartRMError:
-    """Stack samples into a batch, or pass on what went wrong with one of them."""
-    made = [s for s in samples if not isinstance(s, PartRMError)]
-    if len(made) < len(samples):
-        return next(s for s in samples if isinstance(s, PartRMError))
-    return {name: torch.stack([s[name] for s in made]) for name in made[0]}
-
-
-def batches(pairs: Pairs, numbers: Numbers, batch: int, workers: int) -> Iterator[Sample]:
-    """Yield batches of those samples, made ahead in that many processes (0: in this one). Raises PartRMError."""
-    made = torch.utils.data.DataLoader(
-        pairs,
-        batch_size=batch,
-        sampler=numbers,
-        collate_fn=collated,
-        num_workers=workers,
-        drop_last=True,
-        prefetch_factor=4 if workers else None,
-        multiprocessing_context="forkserver" if workers else None,  # a fork would copy whatever threads hold
-    )
-    for item in made:
-        if isinstance(item, PartRMError):
-            raise item
-        yield item

@@ -11,8 +11,8 @@ from partrm_viewer.grammar import Verbs, verb
 
 DESCRIPTION = """\
 Train networks. --preset embedded: those that the app ships (--stage), on procedural objects made on the fly; needs no
-data and no GPU. Surface comes first: the other two learn on surfaces as it estimates them. --preset partrm: PartRM's
-two stages, motion then appearance, and the fine-tune of Zero123++ that draws its views (--what), on a data set (--data).
+data and no GPU. Surface comes first: the other two learn on surfaces as it estimates them. --preset partrm (--what):
+PartRM's two stages, motion then appearance, and the fine-tune of Zero123++ that draws its views; on a data set, --data.
 Stop it at any time; --resume goes on where it stopped, with the same schedule. `accelerate launch main.py train ...`
 trains on several GPUs.
 
@@ -35,7 +35,7 @@ def add(verbs: Verbs) -> None:
         "--samples", type=arguments.count, required=True, metavar="N", help="length of the schedule, in samples seen"
     )
     p.add_argument("--minutes", type=float, default=float("inf"), metavar="M", help="stop then, ready for --resume")
-    p.add_argument("--batch", type=arguments.count, default=8, help="samples a step and process (default: 8)")
+    p.add_argument("--batch", type=arguments.count, help="samples a step and process (default: 8; multiview: 1)")
     p.add_argument("--seed", type=int, default=0, help="seed of the data and the weights (default: 0)")
     p.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/embedded or runs/partrm)")
     p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
         return _partrm(options)
     from model.training import embedded
 
-    minutes, batch, seed = options.minutes, options.batch, options.seed
+    minutes, batch, seed = options.minutes, options.batch or 8, options.seed
     embedded.run(options.stage, options.samples, options.out, minutes, batch, seed, options.start_from)
     if options.export:
         options.export.mkdir(parents=True, exist_ok=True)
@@ -86,21 +86,11 @@ def _partrm(o: argparse.Namespace) -> int:
 
     device = train_partrm.device_named(o.device)
     workers = o.workers if o.workers is not None else 4 if device == "cuda" else 1
+    rate = {} if o.learning_rate is None else {"learning_rate": o.learning_rate}
     if o.what == "multiview":
-        from model.training import multiview
-
-        path = multiview.run(multiview.plan_of(o, device, workers))
+        path = train_partrm.finetune(o, device, workers, rate)
     else:
-        from model.training.partrm import Plan
-        from model.training.recipe import Recipe
-
-        rate = {} if o.learning_rate is None else {"learning_rate": o.learning_rate}
-        recipe = Recipe(batch=o.batch, precision=o.precision, rendered_views=o.views, **rate)
-        plan = Plan(
-            o.what, o.network, o.samples, o.out, recipe, o.seed, o.minutes, None, workers, o.pictures, device,
-            o.start_from,
-        )  # fmt: skip
-        path = train_partrm.train(plan, o.data, o.lpips)
+        path = train_partrm.train(o, device, workers, rate)
     if o.export:
         o.export.mkdir(parents=True, exist_ok=True)
         path = path.replace(o.export / path.name)
