@@ -54,9 +54,9 @@ def differentiable(device: str) -> Rasterize:
         from renderer.autograd import rasterize
 
         return rasterize
-    from renderer.cuda import rasterizer
+    from renderer.cuda import CudaRenderer
 
-    return rasterizer()
+    return CudaRenderer().rasterize
 
 
 def device_named(name: str) -> str:

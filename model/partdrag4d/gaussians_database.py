@@ -27,7 +27,8 @@ from model.partdrag4d.network_view import (
 )
 
 OPAQUE, EMPTY = 0.99, 1e-4  # opacity of a covered cell, of an empty one
-FOOTPRINT = 0.55  # standard deviation of a Gaussian in cells, across the line of sight
+WHOLE = 0.99  # coverage of a cell that lies within the outline
+FOOTPRINT = 0.5  # standard deviation of a Gaussian in cells, across the line of sight
 THIN = 0.25  # the same along the normal
 STEEPEST = 2.0  # slopes (tangent) beyond this are edges, not surfaces
 COMMAND = "dataset gaussians"  # makes it
@@ -95,8 +96,9 @@ def lifted(picture: np.ndarray, depth: np.ndarray, camera: Camera, empty_depth: 
     tilt = np.stack([1 + 1 / length, -up / length, across / length, np.zeros_like(z)], axis=-1)
     tilt /= np.linalg.norm(tilt, axis=-1, keepdims=True)
     rotations = quaternion_multiply(quaternion_from_matrix(camera.T_world_camera[:3, :3]), tilt)
-    radius = FOOTPRINT * cell
-    scales = np.stack([radius * np.sqrt(1 + across**2), radius * np.sqrt(1 + up**2), THIN * cell], axis=-1)
+    radius, whole = FOOTPRINT * cell, cover > WHOLE  # at outlines nothing is stretched: it would stick out
+    wide, high = (radius * np.where(whole, np.sqrt(1 + slope**2), 1) for slope in (across, up))
+    scales = np.stack([wide, high, THIN * cell], axis=-1)
     colours = np.where(there[..., None], weighted / np.maximum(cover, 1e-3)[..., None], 1.0).clip(0, 1)
     opacities = np.where(there, np.clip(cover * OPAQUE, EMPTY, OPAQUE), EMPTY)
     n = side * side

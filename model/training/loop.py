@@ -24,6 +24,7 @@ from model.training.log import EXTRA, Log
 from model.training.numbered import Numbers, Sample
 
 SAVE_EVERY_S = 120.0
+FEWEST = 4  # steps of a schedule
 Terms = dict[str, Tensor]
 Schedule = torch.optim.lr_scheduler.LRScheduler
 
@@ -77,9 +78,9 @@ def accelerated(precision: str, device: str) -> Any:
 
 
 def steps_of(samples: int, together: int) -> int:
-    """Return how many steps that many samples are. Raises PartRMError for less than two."""
-    if samples < 2 * together:
-        raise PartRMError(f"{samples} samples are less than two steps of {together}", "Ask for more --samples.")
+    """Return how many steps that many samples are. Raises PartRMError for too few to warm up and come down."""
+    if samples < FEWEST * together:
+        raise PartRMError(f"{samples} samples are less than {FEWEST} steps of {together}", "Ask for more --samples.")
     return samples // together
 
 
@@ -142,7 +143,7 @@ def train(job: Job, accelerator: Any, say: Callable[[str], None] = print) -> Tra
             step += 1
             average(ema, job.net, min(job.ema, (step + 1) / (step + 10)))
             over = agreed(accelerator, step == stop or clock.running > job.minutes * 60)
-            rate = schedule.get_last_lr()[0]
+            rate = float(schedule.get_last_lr()[0])
             log.step(step, dict(zip([*terms, "gradient"], values, strict=True)), rate, clock.total, clock.share, over)
             if speaks and (over or clock.since_saved > SAVE_EVERY_S):
                 state = {"net": job.net.state_dict(), "ema": ema, "optimiser": optimiser.state_dict()}
@@ -150,7 +151,7 @@ def train(job: Job, accelerator: Any, say: Callable[[str], None] = print) -> Tra
                 state |= {"step": step, "steps": job.steps, "seconds": clock.total}
                 save_checkpoint(job.checkpoint, same | state)
                 clock.saved()
-            if speaks and job.picture is not None and (over or step % job.pictures_every == 0):
+            if speaks and job.picture is not None and (step == job.steps or step % job.pictures_every == 0):
                 log.pictures(step, job.picture(ema))
             if over:
                 break

@@ -129,19 +129,17 @@ def encoded(zero123: Zero123, batch: Sample) -> tuple[Tensor, Tensor, Tensor, Te
     """Turn a batch into noisy reference, noisy sheet, timesteps, hidden states and v; noise is drawn by its seeds."""
     device, vae = zero123.device, zero123.parts.vae
     kept = zero123.parts.alphas.to(device)[batch["timestep"]].view(-1, 1, 1, 1)
-    references, sheets, hidden, noises = [], [], [], []
-    for picture, sheet, seed in zip(batch["condition"], batch["sheet"], batch["seed"].tolist(), strict=True):
+    made: list[tuple[Tensor, ...]] = []  # reference, sheet, noise, hidden states
+    for k, (picture, sheet, seed) in enumerate(zip(batch["condition"], batch["sheet"], batch["seed"].tolist())):
         draw = seeded(seed)
         condition = zero123.condition(picture.cpu().numpy(), draw, guided=False)
-        references.append(noisy(condition.latents, draw(tuple(condition.latents.shape)).to(device), kept[len(sheets)]))
+        reference = noisy(condition.latents, draw(tuple(condition.latents.shape)).to(device), kept[k])
         mean, deviation = zero123.encode((sheet[None].float() / 255 - 0.5) / 0.8)
         sample = (mean + deviation * draw(tuple(mean.shape)).to(device)) * vae.config.scaling_factor
-        sheets.append((sample - LATENT_SHIFT) * LATENT_SCALE)
-        noises.append(draw(tuple(mean.shape)).to(device))
-        hidden.append(condition.hidden)
-    clean, noise = torch.cat(sheets), torch.cat(noises)
-    timesteps = batch["timestep"].to(device)
-    return torch.cat(references), noisy(clean, noise, kept), timesteps, torch.cat(hidden), v_target(clean, noise, kept)
+        clean = (sample - LATENT_SHIFT) * LATENT_SCALE
+        made.append((reference, clean, draw(tuple(mean.shape)).to(device), condition.hidden))
+    references, clean, noise, hidden = (torch.cat(parts) for parts in zip(*made, strict=True))
+    return references, noisy(clean, noise, kept), batch["timestep"], hidden, v_target(clean, noise, kept)
 
 
 def run(plan: Plan, data: DataSet, say: Callable[[str], None] = print) -> Path:

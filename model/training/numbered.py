@@ -52,7 +52,8 @@ def batches(data: torch.utils.data.Dataset[Any], numbers: Numbers, batch: int, w
         num_workers=workers,
         drop_last=True,
         prefetch_factor=4 if workers else None,
-        multiprocessing_context="forkserver" if workers else None,  # a fork would copy whatever threads hold
+        # a fork would copy whatever threads hold; workers of a fork server do not notice when their run is killed
+        multiprocessing_context="spawn" if workers else None,
     )
     for item in made:
         if isinstance(item, PartRMError):

@@ -33,17 +33,11 @@ class Pairs(torch.utils.data.Dataset[Any]):
     def __init__(
         self, data: DataSet, what: What, network: str, recipe: Recipe, seed: int = 0, which: Split = "train"
     ) -> None:
-        """Take a data set and what of its targets is needed. Raises FormatError where there is nothing to learn from.
-
-        That is also so where a list names what is not there, or a state has no Gaussians.
-        """
+        """Take a data set and what of its targets is needed. Raises FormatError where no pair is there."""
         self.data, self.what, self.recipe, self.seed = data, what, recipe, seed
         self.size = PRESETS[network].size
         self.pairs = data.pairs(which)
-        absent = [id for id in data.listed(which) if id not in data.there]
-        if absent:
-            hint = f"The first is {absent[0]}. Take them out of lists/{which}.txt, or build them."
-            raise FormatError(f"lists/{which}.txt names {len(absent)} states that are not in {data.root}", hint)
+        self.absent = [id for id in data.listed(which) if id not in data.there]  # named by the list, but not there
         if not self.pairs:
             hint = "A part needs at least two states in one list."
             raise FormatError(f"{data.root} has no pair of states to train with in its split '{which}'", hint)

@@ -67,6 +67,8 @@ def run(
     same = {"what": plan.what, "network": plan.network, "seed": plan.seed}
     saved = saved_run(plan.out / f"{plan.what}.pt", same | {"samples a step": together}, steps)
     pairs = Pairs(data, plan.what, plan.network, r, plan.seed)
+    if pairs.absent and accelerator.is_main_process:
+        say(f"left out: {len(pairs.absent)} states that the list names and {data.root} lacks, as {pairs.absent[0]}")
     if plan.what == "motion":
         check_targets(pairs)
     torch.manual_seed(plan.seed)
@@ -74,8 +76,8 @@ def run(
     if compiled := plan.device == "cpu" and bool(shutil.which("g++")) and plan.samples > LONG:
         load_triton()
         net.to(memory_format=torch.channels_last)
-        net.unet.compile()  # type: ignore[no-untyped-call]  # a step takes two thirds of the time, after a minute
-    warm_up = min(r.warm_up_steps, int(WARM_UP_SHARE * steps)) / steps
+        net.unet.compile()  # a step takes two thirds of the time, after a minute
+    warm_up = max(2, min(r.warm_up_steps, int(WARM_UP_SHARE * steps))) / steps  # OneCycleLR divides by one less
 
     def losses(model: nn.Module, batch: Sample) -> Terms:
         made = model(batch["views"], batch["starts"], batch["ends"])
