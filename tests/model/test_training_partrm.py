@@ -170,7 +170,7 @@ def test_the_databases_gaussians_look_right_and_can_be_bettered(data: DataSet) -
     wrong = torch.from_numpy(database.read_target(data, source, 1024))[None]
     others = appearance_loss(wrong, batch, RECIPE, rasterize, edge_loss)
     torch.stack(list(terms.values())).sum().backward()
-    assert float(terms["alpha"].detach()) < 0.6 * float(others["alpha"])
+    assert float(terms["alpha"].detach()) < 0.85 * float(others["alpha"])
     assert made.grad is not None and bool(made.grad.isfinite().all()) and bool((made.grad.abs().sum((0, 1)) > 0).all())
 
 
