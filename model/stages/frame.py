@@ -56,6 +56,12 @@ def window_of(photo: Camera, crop: Camera) -> tuple[float, float, float]:
     return photo.cx - crop.cx * scale, photo.cy - crop.cy * scale, crop.width * scale
 
 
+def reframed(crop: Camera, fill: float, lift: float = 0.0) -> Camera:
+    """Look from the same place so that the object takes `fill` of the frame's side and lies `lift` of it higher."""
+    smaller = fill / FILL
+    return replace(crop, fx=crop.fx * smaller, fy=crop.fy * smaller, cy=crop.cy - lift * crop.height)
+
+
 def view_cameras(crop: Camera, size: int) -> tuple[Camera, ...]:
     """Return the four cameras that look at the origin from all sides, the input's first."""
     e, d = elevation_deg(crop), float(np.linalg.norm(crop.position))

@@ -24,7 +24,7 @@ from model.stages.multiview import multiview
 from model.stages.multiview_zero123 import SidesDrawer, open_sides
 from model.stages.part_mask import nearest_object_pixel
 from model.stages.predict import Predictor, Rasterize, pull, surface_picture
-from model.stages.predict_partrm import PartRMPredictor, load_partrm
+from model.stages.predict_partrm import PartRMPredictor, framing_of, load_partrm
 from model.stages.propagate import spread_of
 from model.stages.reconstruct import reconstruct
 from model.stages.refine import PartFinder
@@ -65,9 +65,16 @@ class Pipeline:
         self.predictor: Predictor = self.finder
         if partrm is not None:
             drawn = find_sides(weights, self.device, sides)
-            spread, slow_start = spread_of(weights), self.device.type == "cuda"
-            size = PRESETS[partrm.preset].size
-            self.predictor = PartRMPredictor(partrm, self.finder, rasterize, size, spread, drawn, slow_start)
+            self.predictor = PartRMPredictor(
+                partrm,
+                self.finder,
+                rasterize,
+                size=PRESETS[partrm.preset].size,
+                spread=spread_of(weights),
+                framing=framing_of(weights),
+                sides=drawn,
+                warms_up=self.device.type == "cuda",
+            )
         self.times_s: dict[str, float] = {}  # of the last open
 
     def open(
