@@ -34,7 +34,9 @@ def test_it_is_the_packages_lpips(tensors: dict[str, torch.Tensor], tmp_path: Pa
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")
         own = lpips.LPIPS(net="vgg", pnet_rand=True, pretrained=False, verbose=False)
-    state = torch.load(Path(lpips.__file__).parent / "weights" / "v0.1" / "vgg.pth", weights_only=True)
+    state = torch.load(
+        Path(lpips.__file__).parent / "weights" / "v0.1" / "vgg.pth", map_location="cpu", weights_only=True
+    )
     state |= {f"net.{n}": tensors["features." + n.split(".", 1)[1]] for n, _ in own.net.named_parameters()}
     own.load_state_dict(state, assign=True, strict=False)
     a, b = torch.rand(2, 2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1

@@ -1,4 +1,4 @@
-"""The fine-tune of Zero123++: PartRM's arithmetic, a loss that falls, a checkpoint that our loader and PartRM's take."""
+"""The fine-tune of Zero123++: PartRM's arithmetic, a loss that falls, a checkpoint as PartRM's."""
 
 from __future__ import annotations
 
