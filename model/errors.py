@@ -9,6 +9,9 @@ class PartRMError(Exception):
         self.title = title
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.title, self.hint)  # so that it travels between processes
+
 
 class ImageError(PartRMError):
     """An image that cannot be read or holds nothing to pull."""

@@ -11,8 +11,11 @@ import torch
 
 from model.camera import Camera
 from model.errors import RendererError
-from model.gaussians import Gaussians
+from model.gaussians import SH_C0, Gaussians
 from renderer.base import CUDA_HINT, CUDA_PACKAGES, NEAR, NEAR_3DGS, Frame
+
+_NONE = np.zeros((0, 3))
+PLAIN = Gaussians.from_colours(_NONE, np.zeros((0, 4)), _NONE, np.zeros(0), _NONE)  # each of one colour from all sides
 
 
 def why_not() -> str:
@@ -66,6 +69,21 @@ class CudaRenderer:
             raise RendererError(
                 "The GPU's memory is full.", "Close other programs, or choose a smaller picture."
             ) from error
+
+    def rasterize(
+        self,
+        means: torch.Tensor,  # (N, 3) float32, world units
+        quats: torch.Tensor,  # (N, 4) float32, wxyz
+        scales: torch.Tensor,  # (N, 3) float32, world units
+        opacities: torch.Tensor,  # (N,) float32, 0..1
+        colours: torch.Tensor,  # (N, 3) float32, display space
+        camera: Camera,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Render one camera's picture with gradients: on a GPU what renderer.autograd.rasterize is on a processor."""
+        names = ("positions", "rotations", "scales", "opacities", "sh")
+        given = (means, quats, scales, opacities, ((colours - 0.5) / SH_C0)[:, None])
+        self._tensors, self._gaussians = dict(zip(names, given, strict=True)), None
+        return self._draw(PLAIN, camera)
 
     def _gsplat(self, gaussians: Gaussians, camera: Camera) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         t = self._tensors

@@ -37,7 +37,7 @@ def load_lpips_vgg(path: Path) -> Any:
     with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter("ignore")  # it calls torchvision as older ones were called
         network = lpips.LPIPS(net="vgg", pretrained=False, pnet_rand=True, verbose=False)
-    linear = Path(lpips.__file__).parent / "weights" / "v0.1" / "vgg.pth"
+    linear = Path(str(lpips.__file__)).parent / "weights" / "v0.1" / "vgg.pth"
     given = torch.load(linear, map_location="cpu", weights_only=True)
     filled: dict[str, Tensor] = {}
     for name, empty in network.state_dict().items():

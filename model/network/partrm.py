@@ -25,10 +25,13 @@ PRESETS = {
     ),
     "small": Shape(  # for tests and for training on a small computer
         down=(32, 64, 96, 128),
-        down_attention=(False, False, True, True),
-        up=(128, 96, 64),
-        up_attention=(True, True, False),
+        down_attention=(False, False, False, True),
+        up=(128, 96, 64, 32),
+        up_attention=(True, False, False, False),
+        layers=1,
         heads=4,
+        stride=2,
+        size=128,
     ),
 }
 

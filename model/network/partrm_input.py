@@ -75,10 +75,16 @@ def rays(camera: Camera, size: int = SIZE, fov_y_deg: float = FOV_Y_DEG) -> Tens
 def prepare_views(images: Tensor, cameras: Sequence[Camera], size: int = SIZE) -> Tensor:
     """Build the network's input (1, V, 9, size, size) on the images' device.
 
-    images (V, S, S, 3) float, 0..1, on white; cameras: V, normalised. Colours are reduced without antialiasing
-    (as in training) and normalised with ImageNet's mean.
+    images (V, S, S, 3) float, 0..1, on white; cameras: V, normalised. Colours are averaged over each pixel (from 512
+    to 256 that is what PartRM's bilinear reduction gives) and normalised with ImageNet's mean.
     """
-    rgb = F.interpolate(images.float().permute(0, 3, 1, 2), (size, size), mode="bilinear", align_corners=False)
-    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in (MEAN, STD))
-    lines = torch.stack([rays(camera, size) for camera in cameras]).to(images.device)
-    return torch.cat([(rgb - mean) / std, lines], dim=1)[None]
+    return views_of(images.float().permute(0, 3, 1, 2), [rays(camera, size) for camera in cameras])[None]
+
+
+def views_of(rgb: Tensor, lines: Sequence[Tensor]) -> Tensor:
+    """Join pictures (V, 3, H, W), 0..1 on white, with their V rays (6, S, S); (V, 9, S, S)."""
+    size = lines[0].shape[-1]
+    mode = "area" if rgb.shape[-1] > size else "bilinear"
+    rgb = F.interpolate(rgb, (size, size), mode=mode, align_corners=None if mode == "area" else False)
+    mean, std = (torch.tensor(v, device=rgb.device).view(3, 1, 1) for v in (MEAN, STD))
+    return torch.cat([(rgb - mean) / std, torch.stack(list(lines)).to(rgb.device)], dim=1)

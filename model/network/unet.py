@@ -176,7 +176,10 @@ class DragUNet(nn.Module):
         return self.conv_out(F.silu(self.norm_out(x.to(self.conv_out.weight.dtype))))
 
     def _merge(self, x: Tensor, starts: Tensor, ends: Tensor, level: int, views: int) -> Tensor:
-        drags = self.drag_position_net(starts, ends, level, x.shape[-1])
-        drags = drags.to(x.dtype).repeat_interleave(views, dim=0)  # all views get the input view's drags
-        merged = self.conv_merges[level](torch.cat([x, drags], dim=1))
+        drags = self.drag_position_net(starts, ends, level, x.shape[-1])  # (B, C, S, S)
+        conv, c = self.conv_merges[level], x.shape[1]
+        assert isinstance(conv, nn.Conv2d)
+        # conv([x, drags]), in two: all views get the input view's drags, whose half is worked out once for them
+        told = F.conv2d(drags.to(x.dtype), conv.weight[:, c:], padding=1).repeat_interleave(views, dim=0)
+        merged = F.conv2d(x, conv.weight[:, :c], conv.bias, padding=1) + told
         return merged if self.drag_merge == "replace" else x + self.alpha.to(x.dtype) * merged

@@ -16,6 +16,7 @@ from model.drag import Drag
 from model.errors import WeightsError
 from model.network.embedded import Completion, PartNet, Surface
 from model.network.extra import has
+from model.network.partrm import PRESETS
 from model.network.sam import load_sam
 from model.progress import Progress, silent
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
@@ -68,6 +69,7 @@ class Pipeline:
                 partrm,
                 self.finder,
                 rasterize,
+                size=PRESETS[partrm.preset].size,
                 spread=spread_of(weights),
                 framing=framing_of(weights),
                 sides=drawn,

@@ -19,7 +19,6 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model import weights
@@ -35,6 +34,8 @@ from model.network.embedded import (
     elevation_matrix,
     part_logits,
 )
+from model.training.checkpoint import export as write_weights
+from model.training.checkpoint import save_checkpoint
 from model.training.data import EXAMPLES, Batch, Maker, batches, completion_example, vary_colours, world_maps
 from model.training.muon import Muon
 from model.training.pictures import sheet
@@ -249,9 +250,7 @@ def run(
         if rank == 0 and (now - saved_at > 120 or done):
             saved_at = now
             state = {"net": net.state_dict(), "ema": ema, "muon": muon.state_dict(), "adam": adam.state_dict()}
-            temporary = path.with_suffix(".tmp")
-            torch.save(state | {"seen": seen, "steps": steps, "spent_s": spent + now - start}, temporary)
-            os.replace(temporary, path)
+            save_checkpoint(path, state | {"seen": seen, "steps": steps, "spent_s": spent + now - start})
             cv2.imwrite(str(out / f"{stage}.png"), sheet(stage, net)[..., ::-1])
         if done:
             break
@@ -307,9 +306,6 @@ def export(stage: str, out: Path, folder: Path) -> Path:
     """Write a checkpoint's averaged weights as fp16 safetensors, FOLDER/STAGE.safetensors."""
     saved = torch.load(out / f"{stage}.pt", weights_only=True)
     path = folder / f"{stage}.safetensors"
-    temporary = path.with_suffix(".tmp")
-    tensors = {k: v.half().contiguous() for k, v in saved["ema"].items()}
-    save_file(tensors, temporary, metadata={"samples": str(saved["seen"]), "seconds": str(round(saved["spent_s"]))})
-    temporary.chmod(0o644)
-    os.replace(temporary, path)
+    tensors = {k: v.half() for k, v in saved["ema"].items()}
+    write_weights(path, tensors, {"samples": str(saved["seen"]), "seconds": str(round(saved["spent_s"]))})
     return path

@@ -25,6 +25,20 @@ def add(verbs: Verbs) -> None:
     q.add_argument("-o", "--out", type=Path, required=True, metavar="ROOT", help="the data set's folder")
     q = does.add_parser("gaussians", help="make a data set's Gaussian database")
     q.add_argument("root", type=Path, metavar="ROOT", help="a data set")
+    q.add_argument(
+        "--how", choices=["analytic", "lgm"], default="analytic", help="lift stored depth (default), or run LGM"
+    )
+    q.add_argument("--network", choices=["small", "big"], default="small", help="for which PartRM (default: small)")
+    q.add_argument("--weights", type=Path, metavar="FILE", help="LGM's, for --how lgm")
+    q.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where LGM runs")
+    q.set_defaults(run=_gaussians)
+
+
+def _gaussians(options: argparse.Namespace) -> int:
+    from partrm_viewer import dataset_gaussians
+
+    o = options
+    return dataset_gaussians.run(o.root, o.how, o.network, o.weights, o.device)
 
 
 def _inspect(options: argparse.Namespace) -> int:

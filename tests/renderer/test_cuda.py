@@ -13,6 +13,7 @@ import torch
 from model.camera import Camera
 from model.errors import RendererError
 from model.gaussians import Gaussians
+from renderer import autograd
 from renderer.base import Frame
 from renderer.cpu import CpuRenderer
 from renderer.cuda import CudaRenderer, why_not
@@ -105,6 +106,16 @@ def test_every_package_is_told_the_same_camera(package: ModuleType, antialiased:
     assert psnr(drawn.on(), expected.on()) > 55
     covered = expected.colour[..., 3] > 0.05
     assert np.abs(drawn.depth - expected.depth)[covered].max() < 2e-2
+
+
+@pytest.mark.parametrize("package", [inria(4), inria(2), gsplat()], ids=["inria-4", "inria-2", "gsplat"])
+def test_tensors_are_drawn_as_on_the_processor(package: ModuleType) -> None:
+    g = random_splats(200, 2)
+    p, q, s, o, c = (torch.from_numpy(a) for a in (g.positions, g.rotations, g.scales, g.opacities, g.colours))
+    drawn = CudaRenderer(device="cpu", package=package).rasterize(p, q, s, o, c, CAMERA)
+    expected = autograd.rasterize(p, q, s, o, c, CAMERA)
+    for ours, theirs in zip(drawn[:2], expected[:2], strict=True):
+        assert psnr(ours.clamp(0, 1).numpy() * 255, theirs.clamp(0, 1).numpy() * 255) > 50
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this computer has a GPU")
