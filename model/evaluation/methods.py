@@ -9,11 +9,13 @@ import torch
 
 from model.errors import FormatError
 from model.evaluation.framed import Framed, framed
-from model.evaluation.protocol import PIXELS, Rasterize, Sample, drawn, on_white
+from model.evaluation.protocol import INPUTS, PIXELS, SCORED, Rasterize, Sample, drawn, on_white
 from model.evaluation.truth import true_views
 from model.gaussians import Gaussians
 from model.network.partrm import PRESETS, PartRM, gaussians_from_output
-from model.network.partrm_input import as_trained, prepare_views
+from model.network.partrm_input import rays, views_of
+from model.partdrag4d.dataset import SIZE
+from model.partdrag4d.network_view import network_cameras
 from model.stages.multiview_zero123 import SidesDrawer
 from model.stages.pipeline import Pipeline
 from model.stages.propagate import SPREAD
@@ -67,7 +69,7 @@ class PartRMMethod:
     """PartRM: four views of the source and `drags` pulls, as in the paper's evaluation.
 
     The views are the data set's own, or Zero123++'s of the first. All the views are drawn from the cameras and through
-    the lens that PartRM was trained with (see model.network.partrm_input).
+    the lens that PartRM was trained with (see model.partdrag4d.network_view).
     """
 
     def __init__(
@@ -82,7 +84,10 @@ class PartRMMethod:
         self.drags, self.sides, self.size = drags, sides, PRESETS[network.preset].size
 
     def __call__(self, sample: Sample) -> np.ndarray:
-        pictures, cameras = on_white(sample.inputs).astype(np.float32) / 255, as_trained(sample.input_cameras)
+        pictures, cameras = (
+            on_white(sample.inputs).astype(np.float32) / 255,
+            network_cameras(sample.data, sample.pair.source, INPUTS, SIZE),
+        )
         if self.sides is not None:
             camera = sample.input_cameras[0]
             mask = sample.inputs[0, ..., 3] > 127
@@ -90,8 +95,13 @@ class PartRMMethod:
             three = self.sides(shown).three()
             pictures, cameras = np.concatenate([pictures[:1], three.pictures]), [cameras[0], *three.cameras]
         device = next(self.network.parameters()).device
-        views = prepare_views(torch.from_numpy(pictures).to(device), cameras, self.size)
+        rgb = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
+        views = views_of(rgb, [rays(c, self.size, c.fov_y_deg) for c in cameras])[None]
         starts, ends = (torch.from_numpy(p)[None].to(device) for p in sample.pull.spread(self.drags))
         with torch.inference_mode():
             out = self.network(views, starts, ends)
-        return drawn(self.rasterize, gaussians_from_output(out[0]), tuple(as_trained(sample.cameras)))
+        return drawn(
+            self.rasterize,
+            gaussians_from_output(out[0]),
+            tuple(network_cameras(sample.data, sample.pair.source, SCORED, PIXELS)),
+        )

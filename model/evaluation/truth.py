@@ -9,8 +9,8 @@ from model.errors import FormatError
 from model.evaluation.protocol import PIXELS, SCORED, Rasterize, Sample, drawn
 from model.formats.files import read
 from model.gaussians import Gaussians
-from model.network.partrm_input import as_trained
 from model.partdrag4d.dataset import SIZE, DataSet, StateId
+from model.partdrag4d.network_view import network_cameras
 from model.stages.reconstruct import reconstruct
 from model.stages.state import View
 
@@ -68,7 +68,8 @@ class TrueSplats:
         views = true_views(sample.data, state)
         if views is not None:
             return drawn(self.rasterize, reconstruct(views, carve=False), sample.cameras)
-        return drawn(self.rasterize, stored(sample.data, state), tuple(as_trained(sample.cameras)))
+        cameras = network_cameras(sample.data, state, SCORED, PIXELS)
+        return drawn(self.rasterize, stored(sample.data, state), tuple(cameras))
 
 
 def stored(data: DataSet, state: StateId) -> Gaussians:

@@ -53,12 +53,6 @@ def normalised(cameras: Sequence[Camera], radius: float = RADIUS) -> list[Camera
     return [replace(c, T_world_camera=T @ pose) for c, pose in zip(cameras, poses, strict=True)]
 
 
-def as_trained(cameras: Sequence[Camera]) -> list[Camera]:
-    """Return a data set's cameras as PartRM takes them: in the first one's frame, through its own lens (FOV_Y_DEG)."""
-    lenses = (Camera.orbit(0, 0, 1, FOV_Y_DEG, c.width, c.height) for c in cameras)
-    return normalised([replace(lens, T_world_camera=c.T_world_camera) for lens, c in zip(lenses, cameras, strict=True)])
-
-
 def rays(camera: Camera, size: int = SIZE, fov_y_deg: float = FOV_Y_DEG) -> Tensor:
     """Return the Plücker rays of a size x size picture, (6, size, size) float32: moment o x d, unit direction d.
 

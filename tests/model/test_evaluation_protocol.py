@@ -17,12 +17,13 @@ from model.evaluation.framed import Framed, framed
 from model.evaluation.methods import Embedded, PartRMMethod, frame_of, true_state
 from model.evaluation.metrics import iou
 from model.evaluation.pairs import Pair
-from model.evaluation.protocol import Sample, answered, sample_of, score
+from model.evaluation.protocol import INPUTS, Sample, answered, sample_of, score
 from model.evaluation.truth import SourcePictures, TrueSplats, normals_of, true_views
 from model.gaussians import Gaussians
 from model.network.partrm import PartRM
-from model.network.partrm_input import FOV_Y_DEG, as_trained
+from model.network.partrm_input import FOV_Y_DEG
 from model.partdrag4d.dataset import DataSet, open_dataset
+from model.partdrag4d.network_view import network_cameras
 from model.stages.multiview_zero123 import Sides
 from model.stages.pipeline import Pipeline
 from model.stages.predict import surface_picture
@@ -174,7 +175,7 @@ def stand_in(seen: list[tuple[torch.Tensor, ...]], sample: Sample) -> Callable[.
         assert true is not None
         points = np.concatenate([v.camera.unproject(v.camera.pixel_grid(), v.depth)[v.depth > 0] for v in true])
         colours = np.concatenate([v.rgb[v.depth > 0] for v in true])
-        source, target = sample.input_cameras[0], as_trained(sample.input_cameras)[0]
+        source, target = sample.input_cameras[0], network_cameras(sample.data, sample.pair.source, INPUTS, 512)[0]
         scale = np.linalg.norm(target.position) / np.linalg.norm(source.position)
         T = source.T_camera_world
         local = (points @ T[:3, :3].T + T[:3, 3]) * scale
@@ -273,7 +274,10 @@ def test_views_1_to_3_may_be_zero123s(sample: Sample, monkeypatch: pytest.Monkey
 
     def sides(state: State) -> Sides:
         asked.append(state)
-        return Sides(tuple(as_trained(sample.input_cameras)[1:]), np.full((3, 512, 512, 3), 0.25, np.float32))
+        return Sides(
+            tuple(network_cameras(sample.data, sample.pair.source, INPUTS, 512)[1:]),
+            np.full((3, 512, 512, 3), 0.25, np.float32),
+        )
 
     seen: list[tuple[torch.Tensor, ...]] = []
     network = PartRM("small")
