@@ -116,9 +116,10 @@ def unlike(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def main_row(rows: Sequence[Row]) -> str:
-    """Choose the row that a run is about: PartRM, else the embedded model, else the last editor."""
+    """Choose the row that a run is about: PartRM with most drags, else the embedded model, else the first editor."""
     order: tuple[Kind, ...] = ("partrm", "one image", "drag", "predicted", "editor", "no motion", "still")
-    return next(row.name for kind in order for row in rows if row.kind == kind)
+    some = next(own for kind in order if (own := [row for row in rows if row.kind == kind]))
+    return max(some, key=lambda row: row.drags).name
 
 
 def fingerprint(row: Row, plan: Plan, folders: Sequence[Path]) -> str:

@@ -17,6 +17,7 @@ from model.evaluation.summary import METRICS, Mean, Record, categories, mean, se
 HEADS = ("pairs", "PSNR", "SSIM", "LPIPS 01", "LPIPS", "moving", "s")
 DIGITS = {"psnr": 2, "moving": 2, "ssim": 4, "lpips": 4, "lpips_published": 4}
 WIDTH = 100  # columns
+BESIDE = 10  # rows of the table that stand beside one another by category
 LONGEST = 26  # letters of a row's name
 
 
@@ -41,13 +42,13 @@ def text(
         lines += [line(f"   {p.name}", published_cells(p)) for p in PUBLISHED if p.table == table]
     lines += ["", *textwrap.wrap(" ".join(note(unit)), WIDTH)]
     groups = categories(records)
-    if len(groups) > 2:
+    for start in range(0, len(rows) if len(groups) > 2 else 0, BESIDE):
+        some = list(enumerate(rows, 1))[start : start + BESIDE]
         lines += ["", "PSNR by category, rows numbered as above", ""]
-        heads = "".join(f"{k:7d}" for k in range(1, len(rows) + 1))
-        lines.append(f"{'':18s}{unit:>6s}{heads}"[:WIDTH])
+        lines.append(f"{'':18s}{unit:>6s}" + "".join(f"{k:7d}" for k, _ in some))
         for name, own in groups.items():
-            cells = "".join(f"{number(mean(own, row, 'psnr').value, 2):>7s}" for row in rows)
-            lines.append(f"{name[:18]:18s}{len(own):6d}{cells}"[:WIDTH])
+            cells = "".join(f"{number(mean(own, row, 'psnr').value, 2):>7s}" for _, row in some)
+            lines.append(f"{name[:18]:18s}{len(own):6d}{cells}")
     return "\n".join(lines) + "\n"
 
 

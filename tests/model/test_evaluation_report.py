@@ -84,6 +84,16 @@ def test_the_terminals_table_fits_a_hundred_columns_and_has_every_row() -> None:
     )
 
 
+def test_many_rows_by_category_are_told_in_parts() -> None:
+    made = {f"method {k}": scores(20.0 + k) for k in range(12)}
+    some = [Record(f"{k}", f"{k}", "Oven" if k else "Laptop", scores=made) for k in range(2)]
+    told = report.text(some, tuple(made), "title")
+    assert max(len(line) for line in told.splitlines()) <= 100 and told.count("PSNR by category") == 2
+    assert re.search(r"^ +pairs +11 +12$", told, re.MULTILINE) and re.search(
+        r"Oven +1 +30\.50 +31\.50$", told, re.MULTILINE
+    )
+
+
 def test_the_papers_figures_are_those_of_its_tables() -> None:
     ours = {(p.table, p.name): (p.psnr, p.ssim, p.lpips) for p in PUBLISHED}
     assert len(ours) == 17 and ours[1, "PartRM"] == ours[2, "PartRM, 10 drags"] == (28.15, 0.9531, 0.0356)
