@@ -25,13 +25,18 @@ from model.partdrag4d.network_view import (
     network_cameras,
     scale_to_network,
 )
+from model.weights import program
 
 OPAQUE, EMPTY = 0.99, 1e-4  # opacity of a covered cell, of an empty one
 WHOLE = 0.99  # coverage of a cell that lies within the outline
 FOOTPRINT = 0.5  # standard deviation of a Gaussian in cells, across the line of sight
 THIN = 0.25  # the same along the normal
 STEEPEST = 2.0  # slopes (tangent) beyond this are edges, not surfaces
-COMMAND = "dataset gaussians"  # makes it
+
+
+def command(data: DataSet) -> str:
+    """Return what the user types to make a data set's Gaussian database."""
+    return f"{program()} dataset gaussians {data.root}"
 
 
 def read_target(data: DataSet, id: StateId, count: int) -> np.ndarray:
@@ -40,7 +45,7 @@ def read_target(data: DataSet, id: StateId, count: int) -> np.ndarray:
     Raises FormatError where they are missing, damaged or of another number: with the command that makes them.
     """
     path = data.gaussians_path(id)
-    make = f"Make them: {COMMAND} {data.root} (with the --network that you train)."
+    make = f"Make them: {command(data)} (with the --network that you train)."
     if not path.exists():
         raise FormatError(f"There are no Gaussians of the state {id} ({path})", make)
     g = ply.read(path)

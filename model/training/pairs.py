@@ -18,7 +18,7 @@ from model.errors import FormatError, PartRMError
 from model.network.partrm import PRESETS
 from model.network.partrm_input import rays, views_of
 from model.partdrag4d.dataset import VIEWS, DataSet, Split, StateId
-from model.partdrag4d.gaussians_database import on_white, read_target
+from model.partdrag4d.gaussians_database import command, missing, on_white, read_target
 from model.partdrag4d.network_view import INPUT_VIEWS, network_cameras
 from model.training.augment import distorted, jittered
 from model.training.numbered import Sample
@@ -129,11 +129,9 @@ def camera_of(pose: Tensor, lens: Tensor, size: int) -> Camera:
 
 def check_targets(pairs: Pairs) -> None:
     """Look whether every state of the pairs has its Gaussians, before hours are spent. Raises FormatError."""
-    from model.partdrag4d.gaussians_database import COMMAND, missing
-
     states = sorted({target for _, target in pairs.pairs})
     absent = missing(pairs.data, states, pairs.gaussians)
     if absent:
-        hint = f"Make them: {COMMAND} {pairs.data.root} (add --network big where you train that)."
+        hint = f"Make them: {command(pairs.data)} (add --network big where you train that)."
         what = f"{len(absent)} of {len(states)} states have no whole set of {pairs.gaussians:,} Gaussians"
         raise FormatError(f"{what}, the first is {absent[0]}", hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from model.errors import PartRMError
@@ -91,6 +92,8 @@ def _partrm(o: argparse.Namespace) -> int:
         path = train_partrm.finetune(o, device, workers, rate)
     else:
         path = train_partrm.train(o, device, workers, rate)
+    if os.environ.get("RANK", "0") != "0":  # of several processes one writes and speaks
+        return 0
     if o.export:
         o.export.mkdir(parents=True, exist_ok=True)
         path = path.replace(o.export / path.name)

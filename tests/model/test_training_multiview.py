@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
 
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> Iterator[None]:
-    from accelerate.state import AcceleratorState
-
+    AcceleratorState = import_module("accelerate.state").AcceleratorState
     AcceleratorState._reset_state(True)
     yield
     AcceleratorState._reset_state(True)

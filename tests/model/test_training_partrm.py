@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,7 @@ def tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> Iterator[None]:
     """Forget the one state that Accelerate keeps a process."""
-    from accelerate.state import AcceleratorState
-
+    AcceleratorState = import_module("accelerate.state").AcceleratorState
     AcceleratorState._reset_state(True)
     yield
     AcceleratorState._reset_state(True)
@@ -98,6 +98,7 @@ def test_a_sample_is_made_of_its_number(data: DataSet) -> None:
         one, again = some[number], others[number]
         assert isinstance(one, dict) and isinstance(again, dict)
         assert all(torch.equal(one[name], again[name]) for name in one)
+    assert isinstance(one, dict)
     shapes = {name: tuple(t.shape) for name, t in one.items()}
     assert shapes == {"views": (4, 9, 32, 32), "starts": (4, 2), "ends": (4, 2), "target": (1024, 14)}
     assert all(t.isfinite().all() for t in one.values())
