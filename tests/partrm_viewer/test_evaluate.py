@@ -68,6 +68,7 @@ def test_the_verb_prints_every_row_and_leaves_tables_and_a_page(
     assert len((out / "pairs.txt").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, real, asked = tmp_path / "out", evaluate_dataset.answered, []
 
@@ -112,6 +113,7 @@ def test_a_picture_that_was_made_anew_is_evaluated_anew(root: Path, tmp_path: Pa
     assert changed == [pair.name]
 
 
+@pytest.mark.slow
 def test_processes_give_what_one_gives(made: Path, tmp_path: Path) -> None:
     one = run(made, tmp_path / "one")
     said: list[str] = []
