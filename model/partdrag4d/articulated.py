@@ -19,6 +19,9 @@ from model.errors import FormatError, PartRMError
 Y_UP = np.eye(4)
 Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # x stays, z becomes y
 MAX_TEXTURE = 512  # px, longer textures are averaged down: a picture of this size shows no more
+CATEGORIES = (
+    "Dishwasher", "Laptop", "Microwave", "Oven", "Refrigerator", "StorageFurniture", "WashingMachine", "TrashCan",
+)  # fmt: skip  # of PartDrag-4D
 CREASE = float(np.cos(np.deg2rad(40)))  # faces that meet at a flatter angle are shaded as one round surface
 
 
@@ -43,6 +46,16 @@ class Movable:
     joint: Joint  # in the world at the zero pose
     limits: tuple[float, float]
     parent: int  # the link that carries it
+    continuous: bool = False  # turns without end; its limits are then one turn
+    number: int = -1  # of the part in PartNet-Mobility's own list, as PartDrag-4D's names count; -1 = no such list
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Points on the surface that the source brings along, at the zero pose."""
+
+    points: np.ndarray  # (P, 3) float64, world units
+    links: np.ndarray  # (P,) int64, as Piece.link
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +65,13 @@ class ArticulatedObject:
     name: str
     pieces: tuple[Piece, ...]
     movables: tuple[Movable, ...]  # parents before children
+    category: str = ""  # one of CATEGORIES or another of PartNet-Mobility's; "" = unknown
+    samples: Samples | None = None
+
+    @property
+    def rest(self) -> np.ndarray:
+        """Return the joints' amounts nearest to the zero pose that their limits allow, (L,)."""
+        return np.array([min(max(0.0, m.limits[0]), m.limits[1]) for m in self.movables])
 
     def link(self, name: str) -> int:
         """Return the link that a joint moves; raises FormatError for a name that is not there."""
@@ -84,10 +104,13 @@ class ArticulatedObject:
             joint = Joint(m.joint.kind, R @ m.joint.axis, T[:3, :3] @ m.joint.pivot + T[:3, 3])
             factor = scale if joint.kind == "prismatic" else 1.0
             movables.append(replace(m, joint=joint, limits=(m.limits[0] * factor, m.limits[1] * factor)))
-        return replace(self, pieces=pieces, movables=tuple(movables))
+        samples = self.samples
+        if samples is not None:
+            samples = replace(samples, points=samples.points @ T[:3, :3].T + T[:3, 3])
+        return replace(self, pieces=pieces, movables=tuple(movables), samples=samples)
 
 
-def load(path: Path, up: Literal["y", "z"] = "z") -> ArticulatedObject:
+def load(path: Path | str, up: Literal["auto", "y", "z"] = "auto") -> ArticulatedObject:
     """Read an articulated object from URDF (.urdf) or MJCF (.xml); `up` is the file's own upward axis.
 
     Raises FormatError for a file that is absent, damaged or empty, PartRMError where a package is missing.
@@ -101,7 +124,8 @@ def load(path: Path, up: Literal["y", "z"] = "z") -> ArticulatedObject:
     made = read_urdf(path) if path.suffix.lower() == ".urdf" else read_mjcf(path)
     if not made.pieces:
         raise FormatError(f"{path.name} shows nothing", "It holds no meshes that are meant to be seen.")
-    return made.placed(Y_UP if up == "y" else Z_UP)
+    y_up = up == "y" or (up == "auto" and path.suffix.lower() == ".urdf" and ".glb" in path.read_text())
+    return made.placed(Y_UP if y_up else Z_UP)
 
 
 def package(name: str) -> ModuleType:

@@ -20,7 +20,9 @@ from model.partdrag4d.soup import Posed, posed
 
 NEAR = 1e-2
 BACK = 1 / 1.0005  # a face seen from behind counts as that much less near: of two at one place the front one shows
-SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.125, 0.625], [0.625, 0.875]])  # in a pixel; their mean is its middle
+SAMPLES = np.array(
+    [[0.375, 0.125], [0.875, 0.375], [0.125, 0.625], [0.625, 0.875]]
+)  # in a pixel, about its middle
 TAPS = 4  # at most, along a pixel's footprint on a texture
 NOBODY = -1
 EDGE = -1e-9  # triangles that share an edge leave no gap between them
