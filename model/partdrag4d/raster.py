@@ -20,9 +20,7 @@ from model.partdrag4d.soup import Posed, posed
 
 NEAR = 1e-2
 BACK = 1 / 1.0005  # a face seen from behind counts as that much less near: of two at one place the front one shows
-SAMPLES = np.array(
-    [[0.375, 0.125], [0.875, 0.375], [0.125, 0.625], [0.625, 0.875]]
-)  # in a pixel, about its middle
+SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.125, 0.625], [0.625, 0.875]])  # in a pixel, about its middle
 TAPS = 4  # at most, along a pixel's footprint on a texture
 NOBODY = -1
 EDGE = -1e-9  # triangles that share an edge leave no gap between them
@@ -45,7 +43,8 @@ class Drawn:
 
 @njit(cache=True, nogil=True)
 def _cover(
-    pixels: np.ndarray, nearness: np.ndarray, faces: np.ndarray, samples: np.ndarray, near: np.ndarray, owner: np.ndarray
+    pixels: np.ndarray, nearness: np.ndarray, faces: np.ndarray, samples: np.ndarray,
+    near: np.ndarray, owner: np.ndarray,
 ) -> None:  # fmt: skip
     """Find for each sample the nearest face: pixels (V, 2), nearness (V,) = 1 / depth, 0 = too near to be drawn."""
     size = len(near)
