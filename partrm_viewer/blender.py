@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -52,7 +53,7 @@ def _write_scene(path: Path, subject: Subject, state: State, cameras: Sequence[C
     soup = shapes.soup
     poses = np.stack([camera.T_world_camera for camera in cameras])
     poses[:, :3] = Y_UP.T @ poses[:, :3]
-    pictures = {}
+    pictures: dict[str, Any] = {}
     for t, (first, width, height) in enumerate(soup.levels[:, 0]):
         pictures[f"texture_{t}"] = soup.texels[first : first + width * height].reshape(height, width, 3)
     np.savez(

@@ -53,6 +53,7 @@ def _add_build(does: Verbs) -> None:
     what = "raster: our own (default); blender: a Python that has bpy, named by --blender"
     p.add_argument("--renderer", choices=["raster", "blender"], default="raster", help=what)
     p.add_argument("--blender", metavar="PYTHON", help="the Python to run Blender with")
+    p.add_argument("--sam", action="store_true", help="add propagated drags, where SAM's weights are on this computer")
     p.set_defaults(run=_build)
 
 
@@ -69,6 +70,6 @@ def _build(options: argparse.Namespace) -> int:
     root = options.out.resolve()
     order = building.Order(root, options.preset, options.seed, options.blender or "")
     pool = RayPool(options.ray) if options.ray else LocalPool(options.workers)
-    report = building.build(options.objects, order, pool, options.lists, options.val, progress_line())
+    report = building.build(options.objects, order, pool, options.lists, options.val, progress_line(), options.sam)
     print(building.summary(report))
     return 0

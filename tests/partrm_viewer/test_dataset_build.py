@@ -1,0 +1,200 @@
+"""dataset build: whole states only, the same bytes everywhere, and a report of what is left out."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.errors import Cancelled, FormatError, PartRMError
+from model.partdrag4d import build as state_files
+from model.partdrag4d.articulated import load
+from model.partdrag4d.build import DiskFull, write_state
+from model.partdrag4d.dataset import StateId, open_dataset
+from model.partdrag4d.states import all_states
+from model.partdrag4d.views import PRESETS, cameras, subject
+from partrm_viewer.cli import main
+from partrm_viewer.dataset_build import build
+from partrm_viewer.dataset_index import find_sources
+from partrm_viewer.dataset_pool import LocalPool, RayPool
+from partrm_viewer.dataset_work import Order, guessed_category
+from tests.partrm_viewer.small_objects import DyingPool, write_cabinet
+
+with_ray = pytest.mark.filterwarnings("default")  # Ray has warnings of its own
+pytest.importorskip("trimesh", reason="the extra [dataset] is not installed")
+
+
+def listed(tmp_path: Path, *names: str) -> list[Path]:
+    """Write a list as PartDrag-4D's: paths that end in names."""
+    path = tmp_path / "train_filelist.txt"
+    path.write_text("".join(f"/data/renders/{name}\n" for name in names) + "# the end\n")
+    return [path]
+
+
+def digest(root: Path) -> dict[str, str]:
+    """Return a hash of every file below a folder."""
+    return {
+        str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(root.rglob("*"))
+        if p.is_file()
+    }
+
+
+def test_what_is_written_is_what_the_reader_reads(tmp_path: Path) -> None:
+    source = write_cabinet(tmp_path)
+    lists = listed(tmp_path, "cabinet_0_0_10", "cabinet_0_5_10", "cabinet_0_9", "sofa_0_0", "cabinet_2_0")
+    root = tmp_path / "data"
+    report = build([str(source)], Order(root), LocalPool(1), lists)
+    data = open_dataset(root)
+    shut, wide = StateId.parse("cabinet_0_0_10"), StateId.parse("cabinet_0_5_10")
+    assert data.ids("train") == (shut, wide) and data.ids("val") == () and data.category(shut) == "StorageFurniture"
+    moving = data.moving(shut, wide)
+    assert 0.05 < moving.mean() < 0.5
+    step = (data.points(wide) - data.points(shut))[moving]
+    np.testing.assert_allclose(step, np.tile(step[0], (len(step), 1)), atol=1e-5)
+    assert step[0, 0] > 0.1 and np.abs(step[0, 1:]).max() < 1e-5  # the front stands towards camera 0 at +x
+    # What view 0 sees of the points lies on the depth that it has stored, and the drawer where its mask is.
+    seen, depth, mask = data.visible(wide), data.depth(wide, 0), data.part_mask(wide)
+    assert seen is not None and depth is not None and mask is not None
+    row, column, away, inside = data.camera(wide, 0).cells(data.points(wide)[seen])
+    assert inside.all() and np.mean(np.abs(depth[row, column] - away) < 0.01) > 0.97
+    assert np.mean(mask[row, column] == moving[seen]) > 0.97
+    starts, ends = data.true_drags(shut, wide, 10, np.random.default_rng(0))
+    assert (ends[:, 1] > starts[:, 1] + 5).all()  # towards the eye is down
+    np.testing.assert_array_equal(data.picture(wide, 0), data.picture(wide, 11))  # both ends of the circle
+    assert {(one.mesh, one.what.partition(" ")[0]) for one in report.left_out} == {
+        ("cabinet", "cabinet_0_9"), ("sofa", "1"), ("cabinet", "cabinet_2_0"),
+    }  # fmt: skip
+    told = json.loads((root / "report.json").read_text())
+    assert len(told["left_out"]) == 3 and not (root / ".partial").exists()
+
+
+def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
+    source, lists = str(write_cabinet(tmp_path)), listed(tmp_path, "cabinet_0_1", "cabinet_1_2")
+    undisturbed = build([source], Order(tmp_path / "a"), LocalPool(2), lists)
+    report = build([source], Order(tmp_path / "b"), DyingPool(tmp_path / "died"), lists)
+    assert (tmp_path / "died").exists() and report.left_out == undisturbed.left_out == ()
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    # Nothing is done twice, and what a user has broken is mended.
+    (tmp_path / "b" / "renders" / "cabinet_0_1" / "003.png").unlink()
+    again = build([source], Order(tmp_path / "b"), LocalPool(1), lists)
+    assert (again.built, again.kept) == (1, 1)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+
+
+def test_a_worker_that_always_dies_is_reported_and_leaves_no_half(tmp_path: Path) -> None:
+    lists = listed(tmp_path, "cabinet_0_1")
+    report = build([str(write_cabinet(tmp_path))], Order(tmp_path / "a"), DyingPool(tmp_path / "m", True), lists)
+    assert [(one.what, one.why) for one in report.left_out] == [("cabinet_0_1", "Its worker died 3 times")]
+    assert not list((tmp_path / "a" / "renders").iterdir()) and not (tmp_path / "a" / ".partial").exists()
+
+
+def test_a_stop_leaves_whole_states_only(tmp_path: Path) -> None:
+    def stopping(fraction: float, what: str) -> None:
+        if fraction > 0:
+            raise Cancelled
+
+    source = str(write_cabinet(tmp_path))
+    lists = listed(tmp_path, "cabinet_0_1", *(f"cabinet_1_{k}" for k in range(6)))
+    with pytest.raises(Cancelled):
+        build([source], Order(tmp_path / "a"), LocalPool(2), lists, progress=stopping)
+    there = list((tmp_path / "a" / "renders").iterdir())
+    assert 1 <= len(there) < 7 and all(len(list(folder.glob("*.png"))) == 25 for folder in there)
+    assert not (tmp_path / "a" / ".partial").exists()
+
+
+def test_a_full_disk_stops_with_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = subject(load(write_cabinet(tmp_path)), "cabinet", "X", PRESETS["plain"], 0)
+    state = all_states(it.made, "cabinet", 0)[0]
+    cams = cameras(it, [state])
+
+    def full(path: Path, pixels: np.ndarray) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state_files, "_write_png", full)
+        with pytest.raises(DiskFull, match="full"):
+            write_state(tmp_path / "a", it, state, cams)
+    assert not (tmp_path / "a" / "renders").exists() and not list((tmp_path / "a" / ".partial").iterdir())
+
+
+def test_faults_of_objects_are_reported_and_the_rest_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = write_cabinet(tmp_path)
+    (tmp_path / "bad.urdf").write_text("<robot>")
+    lists = listed(tmp_path, "cabinet_0_0", "bad_0_0")
+    words = ["dataset", "build", str(good), str(tmp_path / "bad.urdf"), str(tmp_path / "absent.urdf")]
+    words += ["-o", str(tmp_path / "a"), "--list", str(lists[0]), "--workers", "1", "--sam"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "1 states built" in told and "left out: bad: all of it: " in told
+    assert "SAM's weights are absent" in told or "propagated drags of" in told
+    assert main([*words, "--seed", "1"]) == 2
+    assert "another seed" in capsys.readouterr().err
+
+
+def test_two_objects_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for folder in ("libero", "robodesk"):
+        (tmp_path / folder).mkdir()
+        write_cabinet(tmp_path / folder, "micro_wave")
+    paths = [str(tmp_path / folder / "micro_wave.urdf") for folder in ("libero", "robodesk")]
+    sources, _ = find_sources([*paths, str(write_cabinet(tmp_path))], Order(tmp_path), None)
+    assert [source.mesh for source in sources] == ["libero-micro-wave", "robodesk-micro-wave", "cabinet"]
+    with pytest.raises(FormatError, match="twice"):
+        find_sources([paths[0], paths[0]], Order(tmp_path), None)
+
+
+def test_a_list_that_names_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("hello\n")
+    with pytest.raises(FormatError, match="names no state"):
+        build(["a.urdf"], Order(tmp_path / "a"), LocalPool(1), [tmp_path / "list.txt"])
+
+
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [("short-fridge", "Refrigerator"), ("calvin-table-A", "StorageFurniture"), ("door1", "Other")],
+)
+def test_categories_are_guessed_from_names(name: str, category: str) -> None:
+    assert guessed_category(name) == category
+
+
+def test_blender_must_be_named_and_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["dataset", "build", str(write_cabinet(tmp_path)), "-o", str(tmp_path / "a"), "--renderer", "blender"]
+    assert main(words) == 2 and "--blender" in capsys.readouterr().err
+    words += ["--blender", "/bin/false", "--workers", "1", "--list", str(listed(tmp_path, "cabinet_0_0")[0])]
+    assert main(words) == 0
+    assert "cabinet_0_0: Blender has failed" in capsys.readouterr().out
+
+
+@with_ray
+def test_no_cluster_is_said(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra [dataset] is not installed")
+    with pytest.raises(PartRMError, match="no Ray cluster"):
+        list(RayPool("auto").run(guessed_category, ["a"], lambda: None))
+
+
+@with_ray
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_three_computers_write_the_same_bytes_as_one_process(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray", reason="the extra [dataset] is not installed")
+    from ray.cluster_utils import Cluster
+
+    paths = [str(write_cabinet(tmp_path, name)) for name in ("one", "two", "three")]
+    lists = listed(tmp_path, "one_0_0", "one_1_5", "two_1_3_01", "three_0_4")
+    build(paths, Order(tmp_path / "alone"), LocalPool(1), lists)
+    cluster = Cluster()
+    try:
+        for _ in range(3):
+            cluster.add_node(num_cpus=1, object_store_memory=80 << 20, include_dashboard=False)
+        report = build(paths, Order(tmp_path / "many"), RayPool(cluster.address), lists)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert report.left_out == () and report.built == 4
+    assert digest(tmp_path / "alone") == digest(tmp_path / "many")
