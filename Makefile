@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help app test lint bench clean system-app system-test
+.PHONY: help app test lint bench blender clean system-app system-test system-blender
 .ONESHELL:
 MAKEFLAGS += --no-print-directory
 
@@ -13,6 +13,7 @@ $(error GNU make 3.82 or newer is needed (macOS: brew install make, then gmake a
 endif
 
 VENV := .venv
+BLENDER := .venv-blender
 PY := $(VENV)/bin/python
 SAMPLE := resources/samples/cabinet
 
@@ -22,9 +23,10 @@ SYSTEM_APP := libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libxkbcommon-x11-0 lib
   libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libdbus-1-3 \
   libfontconfig1 libglib2.0-0
 SYSTEM_TEST := xvfb xauth
+SYSTEM_BLENDER := libxi6 libxxf86vm1 libxfixes3 libxrender1 libxkbcommon0 libsm6 libice6 libgomp1 libgl1 libegl1
 
 help:  ## list what make can do
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 app: $(VENV)/.app system-app  ## set up .venv and open the window on a sample (headless: predict into out/)
 	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ] || [ "$$(uname)" != Linux ]; then
@@ -58,8 +60,18 @@ bench: $(VENV)/.app system-app  ## time the main job's stages, every renderer an
 	cat out/bench.json; echo
 	env -u DISPLAY -u WAYLAND_DISPLAY $(PY) -m partrm_viewer.bench
 
+# Blender asks for an older NumPy than the application, so it has an environment of its own.
+blender: $(BLENDER)/.bpy system-blender  ## set up Blender, the reference renderer of `dataset build` (Python 3.11)
+	@echo "Ready: dataset build ... --renderer blender --blender $(BLENDER)/bin/python"
+
+$(BLENDER)/.bpy:
+	@echo "Installing Blender into $(BLENDER) (about 1 GB)"
+	python3.11 -m venv $(BLENDER)
+	$(BLENDER)/bin/python -m pip install --quiet --disable-pip-version-check 'bpy>=5,<5.1'
+	touch $@
+
 clean:  ## remove .venv, out/ and every cache
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(BLENDER) out .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- setting up: a stamp a step, so that a second run starts at once -----------------------------------------------
@@ -91,7 +103,8 @@ $(VENV)/.test: $(VENV)/.app
 
 system-app: WANTED = $(SYSTEM_APP)
 system-test: WANTED = $(SYSTEM_TEST)
-system-app system-test:
+system-blender: WANTED = $(SYSTEM_BLENDER)
+system-app system-test system-blender:
 	@command -v apt-get >/dev/null || exit 0
 	missing() { apt-get -s install --no-install-recommends --no-upgrade $(WANTED) 2>&1 | grep -E '^(Inst|E:) ' || true; }
 	if [ -z "$$(missing)" ]; then exit 0; fi

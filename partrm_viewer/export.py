@@ -20,6 +20,7 @@ from model.formats import files, transforms
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
+from model.stages.frame import elevation_deg, photo_axes
 from renderer import capture, film
 from renderer.base import Renderer, choose
 
@@ -46,6 +47,7 @@ class Job:
     sides: SidesBy = "auto"
     device: str = "auto"
     renderer: str = "auto"
+    upright: bool = True
     seed: int = 0
     input_view: Path | None = None
     input_views: Path | None = None
@@ -114,7 +116,8 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
     with clock.stage("predict"):
         prediction = pipeline.predict(rest, list(job.drags), progress=progress)
     with clock.stage("write"):
-        lost = files.write(make_room(job.out), prediction.state.gaussians)
+        made = prediction.state.gaussians
+        lost = files.write(make_room(job.out), made if job.upright else made.moved(photo_axes(rest.crop)))
     for line in lost:
         print(line, file=sys.stderr)
     written = [job.out]
@@ -135,6 +138,8 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
             "image": {"path": str(job.image), "width": image.shape[1], "height": image.shape[0]},
             "drags": [[*drag.start_px, *drag.end_px] for drag in job.drags],
             "splats": len(prediction.state.gaussians),
+            "upright": job.upright,
+            "elevation_deg": elevation_deg(rest.crop),
             "motion": describe(prediction.motion),
             "seconds": clock.seconds,
             "stage_seconds": pipeline.times_s | prediction.times_s,

@@ -21,6 +21,7 @@ class Settings:
     theme: str = "system"
     background: str = "white"
     ground: bool = False  # a grid under the object
+    upright: bool = True  # or as the photo's camera has it
     geometry: str = ""  # base64 of the window's place and size, as Qt tells it
     split: tuple[int, ...] = ()  # px, widths of the two panes
     folder: str = ""  # where the last file was opened
@@ -56,8 +57,9 @@ def load(path: Path) -> Settings:
     for name in ("theme", "background", "geometry", "folder"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
-    if not isinstance(good.get("ground", False), bool):
-        del good["ground"]
+    for name in ("ground", "upright"):
+        if not isinstance(good.get(name, False), bool):
+            del good[name]
     for name, kind in (("split", int), ("recent", str)):
         value = good.pop(name, None)
         if isinstance(value, list) and all(type(item) is kind for item in value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +64,7 @@ class Viewport(QWidget):
         screen, self.screen_error = open_screen(renderer, self.drawn.emit, self._fall_back_later)
         self.screen_: Screen = screen
         self._grounded = False
+        self._upright = True
         self._boxed: Gaussians | None = None  # whose corners the next are
         self._box = (np.zeros(3), np.zeros(3))
         self.overlay = Overlay(self, self._arrow, ground=self._ground)
@@ -83,7 +84,7 @@ class Viewport(QWidget):
                 Camera.orbit(0, 0, 3, 40, max(1, self.width()), max(1, self.height())), BACKGROUNDS[self._background]
             )
         elif self._view is None or not keep_view:
-            self._view = navigate.home(gaussians, camera)
+            self._view = self._on_axis(navigate.home(gaussians, camera))
         self._look()
 
     def set_part(self, splats: np.ndarray | None, mask: np.ndarray | None = None) -> None:
@@ -113,10 +114,16 @@ class Viewport(QWidget):
         self._grounded = shown
         self.overlay.update()
 
+    def set_upright(self, upright: bool) -> None:
+        """Turn about the object's vertical, or about that of the photo, where there is one."""
+        self._upright = upright
+        if self._view is not None:
+            self._view = self._on_axis(self._view)
+
     def go_home(self) -> None:
         """Look from the input camera again."""
         if self._gaussians is not None:
-            self._view = navigate.home(self._gaussians, self._input)
+            self._view = self._on_axis(navigate.home(self._gaussians, self._input))
             self._look()
 
     def focus_part(self) -> None:
@@ -207,6 +214,10 @@ class Viewport(QWidget):
             self._adopt_screen()
         self.screen_error = error
         self.screen_changed.emit(error)
+
+    def _on_axis(self, view: navigate.View) -> navigate.View:
+        as_photo = self._input if not self._upright else None
+        return replace(view, up=navigate.UP if as_photo is None else as_photo.T_world_camera[:3, 1])
 
     def _look(self) -> None:
         camera = self.camera()

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 
 from model.drag import Drag
 from model.errors import FormatError, ImageError, PartRMError, WeightsError
+from model.stages.frame import elevation_deg
 from model.stages.state import Motion, Part
 from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
@@ -93,6 +94,7 @@ class Window(QMainWindow):
         self._screen_changed(self.parts.viewport.screen_error)
         self.parts.viewport.set_background(self.settings.background)
         self.parts.viewport.set_ground(self.settings.ground)
+        self.parts.viewport.set_upright(self.settings.upright)
         self._application().styleHints().colorSchemeChanged.connect(self._dress)
         self._dress()
         self._restore_geometry()
@@ -128,7 +130,7 @@ class Window(QMainWindow):
         name = f"{stem} {document.shown.name}.ply" if document.shown.predicted else f"{stem}.ply"
         path = self._ask_where("Save state", name, dialogs.splats_to_save())
         if path is not None:
-            self.bench.save(path)
+            self.bench.save(path, self.settings.upright)
 
     def screenshot(self) -> None:
         """Ask where, and save what the 3D view shows."""
@@ -147,7 +149,7 @@ class Window(QMainWindow):
         assert shown is not None and camera is not None
         path = self._ask_where("Save film", f"{shown.name}.mp4", dialogs.FILMS)
         if path is not None:
-            self.bench.film(path, camera, BACKGROUNDS[self.settings.background])
+            self.bench.film(path, camera, BACKGROUNDS[self.settings.background], self.settings.upright)
 
     def quit(self) -> None:
         """Close the window."""
@@ -239,6 +241,16 @@ class Window(QMainWindow):
         self.settings = replace(self.settings, ground=not self.settings.ground)
         self.parts.viewport.set_ground(self.settings.ground)
         self._refresh_actions()
+
+    def upright(self) -> None:
+        """Take the object's own vertical for the vertical, or the photo's."""
+        upright, shown = not self.settings.upright, self.session.document.shown
+        self.settings = replace(self.settings, upright=upright)
+        self.parts.viewport.set_upright(upright)
+        self._refresh_actions()
+        if shown is not None and shown.state is not None:
+            tilt = f"the photo looks down by {elevation_deg(shown.state.crop):.0f}°"
+            self.say(f"Upright: {tilt}" if upright else f"As the photo's camera has it: {tilt}, which is left in")
 
     def theme_system(self) -> None:
         """Follow the desktop."""
@@ -408,6 +420,7 @@ class Window(QMainWindow):
             "compare": self.showing.comparing,
             "background": self.settings.background == "black",
             "ground": self.settings.ground,
+            "upright": self.settings.upright,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
         self.bars.refresh(self.session, checked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -141,8 +142,8 @@ class Workbench:
 
         self._start("object", f"Building {document.name} in 3D", run, done)
 
-    def save(self, path: Path) -> None:
-        """Write the shown state as a splat file; the ending says which kind."""
+    def save(self, path: Path, upright: bool = True) -> None:
+        """Write the shown state as a splat file, upright or in its photo's axes; the ending says which kind."""
         shown = self._session.document.shown
         assert shown is not None
 
@@ -150,15 +151,19 @@ class Workbench:
             from model.formats.files import write
 
             progress(0.0, f"Saving {path.name}")
-            return write(path, shown.gaussians)
+            turn = _turn(shown, upright)
+            return write(path, shown.gaussians if turn is None else shown.gaussians.moved(turn))
 
         def done(lost: list[str]) -> None:
             self._face.say(". ".join([f"Saved {path}", *lost]))
 
         self._start("save", f"Saving {path.name}", run, done)
 
-    def film(self, path: Path, camera: Camera, background: Sequence[float]) -> None:
-        """Film one turn around the shown state, beginning at a camera; background: r, g, b, 0..1."""
+    def film(self, path: Path, camera: Camera, background: Sequence[float], upright: bool = True) -> None:
+        """Film one turn around the shown state, beginning at a camera; background: r, g, b, 0..1.
+
+        It turns about the object's vertical, or, not upright, about the photo's.
+        """
         shown = self._session.document.shown
         assert shown is not None
 
@@ -169,7 +174,10 @@ class Workbench:
 
             renderer, _ = choose("cpu")  # OpenGL belongs to the window
             count, fps = TURNTABLE_FRAMES, TURNTABLE_FPS
-            return turntable(renderer, shown.gaussians, camera, path, count, FILM_SIZE, background, fps, progress)
+            splats, start, turn = shown.gaussians, camera, _turn(shown, upright)
+            if turn is not None:
+                splats, start = splats.moved(turn), replace(camera, T_world_camera=turn @ camera.T_world_camera)
+            return turntable(renderer, splats, start, path, count, FILM_SIZE, background, fps, progress)
 
         self._start(f"film {path}", f"Filming {path.name}", run, lambda saved: self._face.say(f"Saved {saved}"))
 
@@ -275,6 +283,13 @@ class Workbench:
             self._jobs.cancel(older)
         self._jobs.submit(job)
         self._face.work_changed()
+
+
+def _turn(snapshot: Snapshot, upright: bool) -> np.ndarray | None:
+    """Return the rigid (4, 4) transform into the axes of a snapshot's photo; None where it is to stay upright."""
+    from model.stages.frame import photo_axes
+
+    return None if upright or snapshot.state is None else photo_axes(snapshot.state.crop)
 
 
 def told(snapshot: Snapshot) -> str:

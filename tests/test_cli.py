@@ -20,7 +20,7 @@ from model.camera import Camera
 from model.drag import Drag
 from model.errors import WeightsError
 from model.formats import files, transforms
-from model.gaussians import Gaussians
+from model.gaussians import Gaussians, matrix_from_quaternion
 from model.progress import Progress, silent
 from model.stages.state import Motion, Prediction, State
 from partrm_viewer import arguments, cli, doctor, export
@@ -51,8 +51,8 @@ class SlidingPipeline:
 
     def open(self, image: np.ndarray, mask: Any = None, box: Any = None, progress: Progress = silent) -> Any:
         h, w = image.shape[:2]
-        camera = Camera.orbit(0, 0, 3, 40, w, h)
-        return SimpleNamespace(camera=camera, gaussians=one_splat(), mask=mask)
+        camera = Camera.orbit(0, 30, 3, 40, w, h)
+        return SimpleNamespace(camera=camera, crop=camera, gaussians=one_splat(), mask=mask)
 
     def predict(self, state: Any, drags: Sequence[Drag], part: Any = None, progress: Progress = silent) -> Prediction:
         amount = (drags[0].end_px[0] - drags[0].start_px[0]) / 100
@@ -124,6 +124,20 @@ def test_report_tells_times_motion_and_memory(photo: Path, tmp_path: Path) -> No
     assert told["motion"]["kind"] == "prismatic" and told["motion"]["amount"] == pytest.approx(0.2)
     assert (told["splats"], told["renderer"], told["device"]) == (1, "cpu", "cpu")
     assert told["peak_memory_bytes"] is None or told["peak_memory_bytes"] > 1e7
+
+
+def test_the_tilt_of_the_camera_can_be_left_in(photo: Path, tmp_path: Path) -> None:
+    words = ("predict", photo, "--drag", "10,10,45,10", "--renderer", "cpu", "--report", tmp_path / "r.json")
+    turns = []
+    for out, more in (("upright.ply", ()), ("tilted.ply", ("--no-upright",))):
+        assert run(*words, "-o", tmp_path / out, *more) == 0
+        turns.append(matrix_from_quaternion(files.read(tmp_path / out).rotations[0]))
+        told = json.loads((tmp_path / "r.json").read_text())
+        assert told["upright"] is (not more)
+        assert told["elevation_deg"] == pytest.approx(30)
+    np.testing.assert_allclose(turns[0], np.eye(3), atol=1e-6)
+    up = turns[1] @ [0, 1, 0]
+    np.testing.assert_allclose(up, [0, np.cos(np.pi / 6), np.sin(np.pi / 6)], atol=1e-5)  # towards the camera
 
 
 def test_sample_brings_its_own_drag(photo: Path, tmp_path: Path) -> None:

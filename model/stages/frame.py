@@ -56,11 +56,32 @@ def window_of(photo: Camera, crop: Camera) -> tuple[float, float, float]:
     return photo.cx - crop.cx * scale, photo.cy - crop.cy * scale, crop.width * scale
 
 
+def widened(crop: Camera, fill: float) -> Camera:
+    """Look at the same from the same place through a wider lens, so that the object takes `fill` of the frame."""
+    narrower = fill / FILL
+    return replace(crop, fx=crop.fx * narrower, fy=crop.fy * narrower)
+
+
 def view_cameras(crop: Camera, size: int) -> tuple[Camera, ...]:
     """Return the four cameras that look at the origin from all sides, the input's first."""
-    e = float(np.arcsin(np.clip(crop.T_world_camera[1, 2], -1, 1)))
-    d = float(np.linalg.norm(crop.position))
-    return tuple(Camera.orbit(a, np.rad2deg(e), d, crop.fov_y_deg, size, size) for a in AZIMUTHS_DEG)
+    e, d = elevation_deg(crop), float(np.linalg.norm(crop.position))
+    return tuple(Camera.orbit(a, e, d, crop.fov_y_deg, size, size) for a in AZIMUTHS_DEG)
+
+
+def photo_axes(crop: Camera) -> np.ndarray:
+    """Return the rigid (4, 4) transform from the upright world into the input camera's own axes.
+
+    There the camera stands on the z axis and looks along -z, as in PartRM's and LGM's outputs; gravity is tilted by
+    the camera's elevation.
+    """
+    T = np.eye(4)
+    T[:3, :3] = crop.T_world_camera[:3, :3].T  # the crop looks at the origin, which stays
+    return T
+
+
+def elevation_deg(camera: Camera) -> float:
+    """Return how far a camera looks down."""
+    return float(np.rad2deg(np.arcsin(np.clip(camera.T_world_camera[1, 2], -1, 1))))
 
 
 def carried(camera: Camera, source: Camera, target: Camera) -> Camera:

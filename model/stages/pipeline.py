@@ -23,7 +23,7 @@ from model.stages.multiview import multiview
 from model.stages.multiview_zero123 import SidesDrawer, open_sides
 from model.stages.part_mask import nearest_object_pixel
 from model.stages.predict import Predictor, Rasterize, pull, surface_picture
-from model.stages.predict_partrm import PartRMPredictor, load_partrm
+from model.stages.predict_partrm import PartRMPredictor, fill_of, load_partrm
 from model.stages.propagate import spread_of
 from model.stages.reconstruct import reconstruct
 from model.stages.refine import PartFinder
@@ -64,7 +64,15 @@ class Pipeline:
         self.predictor: Predictor = self.finder
         if partrm is not None:
             drawn = find_sides(weights, self.device, sides)
-            self.predictor = PartRMPredictor(partrm, self.finder, rasterize, spread=spread_of(weights), sides=drawn)
+            self.predictor = PartRMPredictor(
+                partrm,
+                self.finder,
+                rasterize,
+                spread=spread_of(weights),
+                fill=fill_of(weights),
+                sides=drawn,
+                warms_up=self.device.type == "cuda",
+            )
         self.times_s: dict[str, float] = {}  # of the last open
 
     def open(
@@ -104,7 +112,7 @@ class Pipeline:
         """Do now what the first click and pull on a state need; may be stopped, and goes on when it is called again."""
         self.finder.prepare(state, progress)
         if isinstance(self.predictor, PartRMPredictor):
-            self.predictor.views(state, progress)
+            self.predictor.prepare(state, progress)
 
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         """Find the part under a click; raises DragError on the background."""

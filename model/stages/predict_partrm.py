@@ -21,7 +21,7 @@ from model.network.partrm import PRESETS, PartRM, from_weights, gaussians_from_o
 from model.network.partrm_input import SIZE, partdrag4d_cameras, prepare_views
 from model.network.precision import fastest_dtype
 from model.progress import Progress, silent
-from model.stages.frame import window_of
+from model.stages.frame import FILL, widened, window_of
 from model.stages.multiview import cut
 from model.stages.multiview_zero123 import SidesDrawer
 from model.stages.predict import EmbeddedPredictor, Rasterize, by_part, pull, seen_state
@@ -29,6 +29,8 @@ from model.stages.propagate import SPREAD, onto_part, propagate
 from model.stages.state import Part, Prediction, State
 
 KEPT = 3  # states whose views are not made again
+FRAMED = 0.45  # of the frame's side, the object's longer side in PartDrag-4D's views
+FRAMED_AS = {"objaverse_hq": FILL}  # not known of its views
 FAINT = 0.005  # Gaussians less opaque than this are left out
 NEAREST = 0.1  # how flat a lens may press the depths behind the object, see `carried`
 
@@ -49,11 +51,18 @@ class PartRMPredictor:
         rasterize: Rasterize,
         size: int = SIZE,
         spread: int = SPREAD,
+        fill: float = FRAMED,
         sides: SidesDrawer | None = None,
+        warms_up: bool = False,
     ) -> None:
-        """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one."""
+        """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one.
+
+        fill: how much of its views' side the object takes, as in what the network was trained on.
+        warms_up: the device is slow the first time (a GPU loads and chooses its kernels), so `prepare` asks it once.
+        """
         self.network, self.embedded, self.rasterize = network, embedded, rasterize
-        self.size, self.spread, self.sides = size, spread, sides
+        self.size, self.spread, self.fill, self.sides = size, spread, fill, sides
+        self._cold = warms_up
         self._views: deque[tuple[State, torch.Tensor]] = deque(maxlen=KEPT)
 
     def part(self, state: State, click_px: tuple[float, float]) -> Part:
@@ -72,7 +81,8 @@ class PartRMPredictor:
         progress(0.1, "Looking from four sides")
         views = self.views(state, lambda f, what: progress(0.1 + 0.25 * f, what))
         device = views.device
-        spread = [spread_drags(state, moving, own, self.spread, device) for moving, own in groups]
+        framed = self.framed(state)
+        spread = [spread_drags(framed, moving, own, self.spread, device) for moving, own in groups]
         starts, ends = (torch.cat(points)[None] for points in zip(*spread, strict=True))
         clock("views")
         with torch.inference_mode():
@@ -82,7 +92,7 @@ class PartRMPredictor:
         shown = made.opacities >= FAINT
         if not shown.any():
             raise WeightsError("PartRM drew nothing", "Its weights are damaged, or another network's: verify them.")
-        gaussians = carried(made.select(shown), first_camera, state.crop)
+        gaussians = carried(made.select(shown), first_camera, framed.crop)
         clock("network")
         progress(0.9, "Drawing the new state")
         after = seen_state(state, gaussians, self.rasterize)
@@ -90,18 +100,31 @@ class PartRMPredictor:
         progress(1.0, "Done")
         return Prediction(after, first, motion, times)
 
+    def framed(self, state: State) -> State:
+        """Return the state seen through the lens that makes the object as large as the network knows it."""
+        return replace(state, crop=widened(state.crop, self.fill))
+
+    def prepare(self, state: State, progress: Progress = silent) -> None:
+        """Do now what the first pull on a state needs; may be stopped, and goes on when it is called again."""
+        views = self.views(state, progress)
+        if self._cold:
+            nowhere = torch.zeros(1, self.spread, 2, device=views.device)
+            with torch.inference_mode():
+                self.network(views, nowhere, nowhere, lambda f, what: progress(f, "Warming up"))
+            self._cold = False
+
     def views(self, state: State, progress: Progress = silent) -> torch.Tensor:
         """Return what the network sees of a state, (1, 4, 9, size, size), on its device; kept for a few states."""
         known = next((views for of, views in self._views if of is state), None)
         if known is not None:
             return known
-        cameras = partdrag4d_cameras(FRAME)
+        cameras, framed = partdrag4d_cameras(FRAME), self.framed(state)
         if self.sides is None or state.predicted:
-            pictures = input_pictures(state, cameras, self.rasterize)
+            pictures = input_pictures(framed, cameras, self.rasterize)
         else:
-            sides = self.sides(state, progress).three()
+            sides = self.sides(framed, progress).three()
             cameras = [cameras[0], *sides.cameras]
-            pictures = np.concatenate([input_pictures(state, cameras[:1], self.rasterize), sides.pictures])
+            pictures = np.concatenate([input_pictures(framed, cameras[:1], self.rasterize), sides.pictures])
         device = next(self.network.parameters()).device
         views = prepare_views(torch.from_numpy(pictures).to(device), cameras, self.size)
         self._views.append((state, views))
@@ -172,6 +195,11 @@ def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:
         rotations=quaternion_multiply(turn, gaussians.rotations),
         scales=(gaussians.scales * grow).astype(np.float32),
     )
+
+
+def fill_of(weights: str | Path) -> float:
+    """Tell how large a PartRM knows its objects, by the name of its weights or their file."""
+    return FRAMED_AS.get(Path(weights).stem, FRAMED)
 
 
 def load_partrm(name_or_path: str | Path, device: torch.device) -> PartRM:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from model.gaussians import Gaussians
 
 TURN_DEG_PER_PX = 0.4
 ZOOM_PER_NOTCH = 0.88  # of the distance to the target
+UP = np.array([0.0, 1.0, 0.0])
 STEEPEST_DEG = 88.0  # straight up and down have no azimuth
 
 
@@ -20,6 +21,7 @@ class View:
 
     camera: Camera
     target: np.ndarray  # (3,) float64, world
+    up: np.ndarray = field(default_factory=lambda: UP)  # (3,) unit, what orbiting turns about
 
     @property
     def distance(self) -> float:
@@ -28,13 +30,13 @@ class View:
 
 
 def orbit(view: View, dx_px: float, dy_px: float) -> View:
-    """Turn around the target: sideways about the world's y axis, up and down about the camera's x axis."""
+    """Turn around the target: sideways about the axis `up`, up and down about the camera's x axis."""
     T = view.camera.T_world_camera
-    elevation = np.rad2deg(np.arcsin(np.clip(T[1, 2], -1, 1)))  # of the camera's backward axis
+    elevation = np.rad2deg(np.arcsin(np.clip(T[:3, 2] @ view.up, -1, 1)))  # of the camera's backward axis
     up_deg = np.clip(elevation + dy_px * TURN_DEG_PER_PX, -STEEPEST_DEG, STEEPEST_DEG) - elevation
     if abs(elevation) > STEEPEST_DEG:  # a photo from straight above may be left, not approached further
         up_deg = -np.sign(elevation) * abs(dy_px * TURN_DEG_PER_PX) if dy_px * elevation < 0 else 0.0
-    turn = _rotation(np.array([0.0, 1.0, 0.0]), -dx_px * TURN_DEG_PER_PX) @ _rotation(T[:3, 0], -up_deg)
+    turn = _rotation(view.up, -dx_px * TURN_DEG_PER_PX) @ _rotation(T[:3, 0], -up_deg)
     moved = T.copy()
     moved[:3, :3] = turn @ T[:3, :3]
     moved[:3, 3] = view.target + turn @ (T[:3, 3] - view.target)
@@ -49,7 +51,7 @@ def pan(view: View, dx_px: float, dy_px: float) -> View:
     shift = R[:, 0] * (-dx_px * depth / camera.fx) + R[:, 1] * (dy_px * depth / camera.fy)
     T = camera.T_world_camera.copy()
     T[:3, 3] += shift
-    return View(replace(camera, T_world_camera=T), view.target + shift)
+    return replace(view, camera=replace(camera, T_world_camera=T), target=view.target + shift)
 
 
 def zoom(view: View, notches: float) -> View:
@@ -64,7 +66,7 @@ def focus(view: View, point: np.ndarray) -> View:
     offset = view.camera.T_world_camera[:3, 2] * view.distance
     T = view.camera.T_world_camera.copy()
     T[:3, 3] = point + offset
-    return View(replace(view.camera, T_world_camera=T), np.asarray(point, np.float64))
+    return replace(view, camera=replace(view.camera, T_world_camera=T), target=np.asarray(point, np.float64))
 
 
 def home(gaussians: Gaussians, camera: Camera | None) -> View:

@@ -38,6 +38,8 @@ def add(verbs: Verbs) -> None:
     add_renderer(p)
     p.add_argument("--seed", type=int, default=0, help="seed of whatever is drawn at random (default: 0)")
     p.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="splats; the ending says which kind")
+    tilted = "write OUT in the input camera's axes, as PartRM and LGM do; otherwise it stands upright"
+    p.add_argument("--no-upright", dest="upright", action="store_false", help=tilted)
     p.add_argument("--input-view", type=Path, metavar="PNG", help="draw the next state from the input camera, on white")
     p.add_argument("--input-views", type=Path, metavar="DIR", help="draw steps 1/K ... K/K of the drag")
     p.add_argument("--steps", type=arguments.count, default=6, metavar="K", help="steps of --input-views (default: 6)")
@@ -68,6 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         sides=options.sides,
         device=options.device,
         renderer=options.renderer,
+        upright=options.upright,
         seed=options.seed,
         input_view=options.input_view,
         input_views=options.input_views,

@@ -335,6 +335,25 @@ def test_geometry_and_settings_are_kept(make_window: Any, qtbot: QtBot) -> None:
 
 
 @pytest.mark.parametrize("driver", ["gl", "cpu"], indirect=True)
+def test_upright_is_a_choice_that_turning_saving_and_the_status_bar_follow(
+    driver: Any, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.open(photo)
+    window, viewport = driver.window, driver.window.parts.viewport
+    crop = driver.document.shown.state.crop
+    window.bars.actions["upright"].trigger()
+    assert not window.bars.actions["upright"].isChecked() and "photo" in window.parts.status.whole()
+    np.testing.assert_array_equal(viewport._view.up, crop.T_world_camera[:3, 1])
+    saved = tmp_path / "tilted.ply"
+    monkeypatch.setattr(window, "_ask_where", lambda *_: saved)
+    window.save_splat()
+    driver.wait(saved.exists)
+    expected = driver.document.shown.gaussians.positions @ crop.T_world_camera[:3, :3]
+    np.testing.assert_allclose(ply.read(saved).positions, expected, atol=1e-5)
+    window.bars.actions["upright"].trigger()
+    np.testing.assert_array_equal(viewport._view.up, [0, 1, 0])
+
+
 def test_the_ground_shows_in_the_view_and_in_screenshots_and_goes_again(driver: Any, photo: Path) -> None:
     driver.open(photo)
     window, viewport = driver.window, driver.window.parts.viewport

@@ -32,6 +32,13 @@ def test_dragging_right_shows_the_left_side() -> None:
     assert turned.camera.position[0] < 0
 
 
+def test_orbit_turns_about_the_axis_that_is_up() -> None:
+    up = CAMERA.T_world_camera[:3, 1]
+    turned = navigate.orbit(View(CAMERA, np.zeros(3), up), 37, 0).camera
+    assert turned.position @ up == pytest.approx(CAMERA.position @ up)
+    np.testing.assert_allclose(turned.T_world_camera[:3, 1], up, atol=1e-12)
+
+
 def test_orbit_stops_before_the_pole() -> None:
     turned = view()
     for _ in range(50):
