@@ -1,4 +1,4 @@
-"""Articulated objects made of meshes: URDF and MJCF files read into one frozen form, y up."""
+"""Articulated objects made of meshes: URDF, MJCF and PartNet-Mobility read into one frozen form, y up."""
 
 from __future__ import annotations
 
@@ -14,14 +14,23 @@ import numpy as np
 from numba import njit
 
 from model.articulation.joint import Joint
-from model.errors import FormatError, PartRMError
+from model.errors import Cancelled, FormatError, PartRMError
 
+PROCEDURAL = "procedural:"
 Y_UP = np.eye(4)
 Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # x stays, z becomes y
 MAX_TEXTURE = 512  # px, longer textures are averaged down: a picture of this size shows no more
+MAX_FACES = 4_000_000  # of one object: about a gigabyte while it is read
+MAX_JOINTS = 254  # pictures of links are bytes, see scene.OUTSIDE
 CATEGORIES = (
     "Dishwasher", "Laptop", "Microwave", "Oven", "Refrigerator", "StorageFurniture", "WashingMachine", "TrashCan",
 )  # fmt: skip  # of PartDrag-4D
+SPOKEN = (
+    ("dishwasher", "Dishwasher"), ("laptop", "Laptop"), ("microwave", "Microwave"), ("oven", "Oven"),
+    ("fridge", "Refrigerator"), ("refrigerator", "Refrigerator"), ("washingmachine", "WashingMachine"),
+    ("washing_machine", "WashingMachine"), ("trash", "TrashCan"), ("cabinet", "StorageFurniture"),
+    ("drawer", "StorageFurniture"), ("counter", "StorageFurniture"),
+)  # fmt: skip  # words in names of files that do not say what they hold
 CREASE = float(np.cos(np.deg2rad(40)))  # faces that meet at a flatter angle are shaded as one round surface
 
 
@@ -111,21 +120,74 @@ class ArticulatedObject:
 
 
 def load(path: Path | str, up: Literal["auto", "y", "z"] = "auto") -> ArticulatedObject:
-    """Read an articulated object from URDF (.urdf) or MJCF (.xml); `up` is the file's own upward axis.
+    """Read an articulated object: URDF (.urdf), MJCF (.xml), a PartNet-Mobility folder, or `procedural:SEED`.
 
-    Raises FormatError for a file that is absent, damaged or empty, PartRMError where a package is missing.
+    `up` is the file's own upward axis; "auto" takes y for a URDF file whose meshes are all glTF, which is y up by its
+    standard, and z for the others. It counts for URDF and MJCF only.
+    Raises FormatError, which names the object, for what is absent, damaged, unsafe or empty; PartRMError where a
+    package is missing.
     """
-    from model.partdrag4d.mjcf import read_mjcf
-    from model.partdrag4d.urdf import read_urdf
+    if str(path).startswith(PROCEDURAL):
+        from model.partdrag4d.tessellate import procedural_object
 
+        seed = str(path).removeprefix(PROCEDURAL)
+        if not (seed.isascii() and seed.isdigit()):
+            raise FormatError(f"'{path}' is no procedural object", f"Write a number: {PROCEDURAL}7.")
+        return procedural_object(int(seed))
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FormatError(f"There is no file {path}", "Check the path.")
-    made = read_urdf(path) if path.suffix.lower() == ".urdf" else read_mjcf(path)
+    kind = path.suffix.lower()
+    if not path.is_dir() and kind not in (".urdf", ".xml", ".mjcf"):
+        raise FormatError(f"{path.name} is no articulated object", "Give a .urdf or .xml file or a PartNet folder.")
+    try:
+        made = _read(path, up)
+    except PartRMError as problem:
+        if not isinstance(problem, FormatError) or path.name in problem.title:
+            raise
+        raise FormatError(f"{path.name}: {problem.title}", problem.hint) from problem
+    except (MemoryError, Cancelled):
+        raise
+    except Exception as problem:  # mesh, picture and XML readers fail in many ways
+        told = " ".join(str(problem).split())[:200] or type(problem).__name__
+        raise FormatError(f"{path.name} cannot be read ({told})", "The object is damaged: get it again.") from problem
+    return replace(_sound(made, path.name), category=made.category or guessed_category(made.name))
+
+
+def _read(path: Path, up: Literal["auto", "y", "z"]) -> ArticulatedObject:
+    """Read an object of any kind, and stand it y up."""
+    if path.is_dir():
+        from model.partdrag4d.partnet import read_partnet
+
+        return read_partnet(path)
+    if path.suffix.lower() == ".urdf":
+        from model.partdrag4d.urdf import read_urdf, stands_y_up
+
+        y_up = up == "y" or (up == "auto" and stands_y_up(path))
+        return read_urdf(path).placed(Y_UP if y_up else Z_UP)
+    from model.partdrag4d.mjcf import read_mjcf
+
+    return read_mjcf(path).placed(Y_UP if up == "y" else Z_UP)
+
+
+def guessed_category(name: str) -> str:
+    """Return the category that an object's name speaks of, "" where it speaks of none."""
+    lower = name.lower()
+    return next((category for word, category in SPOKEN if word in lower), "")
+
+
+def _sound(made: ArticulatedObject, name: str) -> ArticulatedObject:
+    """Return the object; raises FormatError where it is empty, too large, or a joint moves it nowhere."""
     if not made.pieces:
-        raise FormatError(f"{path.name} shows nothing", "It holds no meshes that are meant to be seen.")
-    y_up = up == "y" or (up == "auto" and path.suffix.lower() == ".urdf" and ".glb" in path.read_text())
-    return made.placed(Y_UP if y_up else Z_UP)
+        raise FormatError(f"{name} shows nothing", "It holds no meshes that are meant to be seen.")
+    if len(made.movables) > MAX_JOINTS:
+        raise FormatError(f"{name} has {len(made.movables)} joints", f"At most {MAX_JOINTS} are read.")
+    if sum(len(p.faces) for p in made.pieces) > MAX_FACES:
+        raise FormatError(f"{name} has too many triangles", f"At most {MAX_FACES:,} are read: simplify its meshes.")
+    for m in made.movables:
+        if not np.isfinite([*m.limits, *m.joint.axis, *m.joint.pivot]).all():
+            raise FormatError(f"{name}: the joint '{m.name}' has numbers that are not finite", "Correct the file.")
+    return made
 
 
 def package(name: str) -> ModuleType:
@@ -147,9 +209,20 @@ def piece(
     uv: np.ndarray | None = None,  # (F, 3, 2)
     texture: np.ndarray | None = None,  # (H, W, 3) uint8
 ) -> Piece:
-    """Make a piece; faces without an area are dropped, normals are rounded over flat creases."""
+    """Make a piece; faces without an area are dropped, normals are rounded over flat creases.
+
+    Raises FormatError for vertices that are not finite and faces that name vertices that are not there.
+    """
     vertices = np.asarray(vertices, np.float64) @ T[:3, :3].T + T[:3, 3]
     faces = np.asarray(faces, np.int64)
+    if not np.isfinite(vertices).all() or np.abs(vertices).max(initial=0) > 1e9:
+        raise FormatError("A mesh has vertices that are no places (NaN or infinite)", "Export the mesh again.")
+    if len(faces) > MAX_FACES:
+        raise FormatError("A mesh has too many triangles", f"At most {MAX_FACES:,} are read: simplify it.")
+    if len(faces) and (faces.min() < 0 or faces.max() >= len(vertices)):
+        raise FormatError("A mesh has faces whose vertices are not there", "Export the mesh again.")
+    if uv is not None and not np.isfinite(uv).all():
+        raise FormatError("A mesh has texture coordinates that are not finite", "Export the mesh again.")
     flat = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
     area = np.linalg.norm(flat, axis=1)
     keep = area > 1e-14

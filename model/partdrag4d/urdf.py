@@ -4,57 +4,98 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from model.articulation.joint import Joint
 from model.errors import FormatError
-from model.partdrag4d.articulated import ArticulatedObject, Movable, Piece, package, piece
+from model.partdrag4d.articulated import MAX_JOINTS, ArticulatedObject, Movable, Piece, package, piece
+from model.partdrag4d.meshes import GREY, mesh_pieces
+from model.partdrag4d.reach import Reach, read_xml
 
-GREY = (0.7, 0.7, 0.7)
+KINDS = ("fixed", "revolute", "continuous", "prismatic")
+CORRECT = "Correct the file."
 
 
 def read_urdf(path: Path) -> ArticulatedObject:
     """Read a URDF file in its own axes; raises FormatError."""
-    try:
-        root = ET.parse(path).getroot()
-    except ET.ParseError as problem:
-        raise FormatError(f"{path.name} is not XML ({problem})", "Check that it is a URDF file.") from problem
+    root = read_xml(path)
     links = {e.get("name", ""): e for e in root.findall("link")}
     joints = root.findall("joint")
-    children = {_name(j, "child") for j in joints}
+    _check_tree(path.name, links, joints)
+    below: dict[str, list[ET.Element]] = {}
+    for joint in joints:
+        below.setdefault(_end(joint, "parent"), []).append(joint)
+    children = {_end(j, "child") for j in joints}
     colours = {m.get("name", ""): _colour(m) for m in root.findall("material")}
     pieces: list[Piece] = []
     movables: list[Movable] = []
     waiting = [(name, np.eye(4), 0) for name in links if name not in children]
     while waiting:
         name, T, link = waiting.pop(0)
-        for visual in links[name].findall("visual") if name in links else ():
+        for visual in links[name].findall("visual"):
             pieces += _visual(path, visual, T @ _origin(visual), link, colours)
-        for element in joints:
-            if _name(element, "parent") != name:
-                continue
+        for element in below.get(name, []):
             there = T @ _origin(element)
-            kind = element.get("type", "fixed")
             child = link
-            if kind in ("revolute", "continuous", "prismatic"):
-                axis = there[:3, :3] @ _numbers(element.find("axis"), "xyz", (1.0, 0.0, 0.0))
-                how: Literal["prismatic", "revolute"] = "prismatic" if kind == "prismatic" else "revolute"
-                joint = Joint(how, axis / max(float(np.linalg.norm(axis)), 1e-12), there[:3, 3])
-                movables.append(Movable(element.get("name", ""), joint, _limits(element, kind), link))
+            if element.get("type") != "fixed":
+                movables.append(_movable(path.name, element, there, link))
                 child = len(movables)
-            waiting.append((_name(element, "child"), there, child))
+            waiting.append((_end(element, "child"), there, child))
     return ArticulatedObject(path.stem, tuple(pieces), tuple(movables))
 
 
-def _limits(element: ET.Element, kind: str) -> tuple[float, float]:
-    """Return the joint's limits; a continuous joint has none and may turn once round."""
+def stands_y_up(path: Path) -> bool:
+    """Tell whether a URDF file shows glTF meshes only: glTF is y up by its standard, and such files follow it."""
+    names = [m.get("filename", "").lower() for m in read_xml(path).iterfind("link/visual/geometry/mesh")]
+    return bool(names) and all(n.endswith((".glb", ".gltf")) for n in names)
+
+
+def _check_tree(name: str, links: dict[str, ET.Element], joints: list[ET.Element]) -> None:
+    """Raise FormatError where the joints do not make trees of the links, or are of a kind that is not read."""
+    if len(joints) > 100 * MAX_JOINTS:
+        raise FormatError(f"{name} has {len(joints)} joints", f"At most {MAX_JOINTS} that move are read.")
+    above: dict[str, str] = {}
+    for joint in joints:
+        who, kind = f"{name}: the joint '{joint.get('name', '')}'", joint.get("type")
+        if kind not in KINDS:
+            raise FormatError(f"{who} is of the kind '{kind}'", f"Read are {', '.join(KINDS)}.")
+        if joint.find("mimic") is not None:
+            raise FormatError(f"{who} follows another joint (mimic)", "Only joints that move by themselves are read.")
+        parent, child = _end(joint, "parent"), _end(joint, "child")
+        for end in (parent, child):
+            if end not in links:
+                raise FormatError(f"{who} names a link that is not there: '{end}'", CORRECT)
+        if child in above:
+            raise FormatError(f"{name}: the link '{child}' hangs on two joints", "A link has one parent.")
+        above[child] = parent
+    sound: set[str] = set()
+    for link in above:
+        chain: set[str] = set()
+        while link in above and link not in sound:
+            if link in chain:
+                raise FormatError(f"{name}: the link '{link}' hangs on itself (a cycle of joints)", CORRECT)
+            chain.add(link)
+            link = above[link]
+        sound |= chain
+
+
+def _movable(name: str, element: ET.Element, T: np.ndarray, link: int) -> Movable:
+    kind, called = element.get("type"), element.get("name", "")
+    axis = T[:3, :3] @ _numbers(element.find("axis"), "xyz", (1.0, 0.0, 0.0))
+    length = float(np.linalg.norm(axis))
+    if not length > 1e-9:
+        raise FormatError(f"{name}: the joint '{called}' has an axis without a length", CORRECT)
+    how: Literal["prismatic", "revolute"] = "prismatic" if kind == "prismatic" else "revolute"
+    joint = Joint(how, axis / length, T[:3, 3])
+    if kind == "continuous":
+        return Movable(called, joint, (-np.pi, np.pi), link, continuous=True)
     limit = element.find("limit")
-    if kind == "continuous" or limit is None:
-        return (-np.pi, np.pi)
+    if limit is None or (limit.get("lower") is None and limit.get("upper") is None):
+        raise FormatError(f"{name}: the joint '{called}' has no limits", "Write <limit lower=.. upper=..> into it.")
     low, high = float(limit.get("lower", 0)), float(limit.get("upper", 0))
-    return (min(low, high), max(low, high))
+    return Movable(called, joint, (min(low, high), max(low, high)), link)
 
 
 def _visual(
@@ -67,14 +108,15 @@ def _visual(
         own = _colour(material)
         if own is None:
             own = colours.get(material.get("name", ""))
-    if shape is None or len(shape) == 0:
-        return []
-    trimesh = package("trimesh")
-    form = shape[0]
+    form = None if shape is None or len(shape) == 0 else shape[0]
+    if form is None:
+        raise FormatError(f"{path.name} shows a link without a shape", CORRECT)
     if form.tag == "mesh":
         scaled = T.copy()
         scaled[:3, :3] *= _numbers(form, "scale", (1.0, 1.0, 1.0))
-        return mesh_pieces(find_mesh(path, form.get("filename", "")), scaled, link, own)
+        mesh, reach = _find_mesh(path, form.get("filename", ""))
+        return mesh_pieces(mesh, scaled, link, own, reach)
+    trimesh = package("trimesh")
     if form.tag == "box":
         made = trimesh.creation.box(extents=_numbers(form, "size", (1.0, 1.0, 1.0)))
     elif form.tag == "cylinder":
@@ -82,64 +124,25 @@ def _visual(
     elif form.tag == "sphere":
         made = trimesh.creation.icosphere(radius=float(form.get("radius", 1)))
     else:
-        return []
+        raise FormatError(f"{path.name} shows a shape of an unknown kind: {form.tag}", CORRECT)
     return [piece(link, T, made.vertices, made.faces, np.array(GREY) if own is None else own)]
 
 
-def find_mesh(urdf: Path, name: str) -> Path:
+def _find_mesh(urdf: Path, name: str) -> tuple[Path, Reach]:
     """Find a mesh file: relative to the URDF, or below package:// in one of the folders above it."""
-    if name.startswith("package://"):
-        inside = name.removeprefix("package://")
-        places = [folder / inside for folder in urdf.resolve().parents]
-    else:
-        places = [urdf.parent / name.removeprefix("file://")]
-    found = next((p for p in places if p.is_file()), None)
-    if found is None:
-        raise FormatError(f"{urdf.name} names a mesh that is not there: {name}", f"Looked in {places[0].parent}.")
-    return found
+    reach = Reach.of(urdf)
+    if not name.startswith("package://"):
+        return reach.find(name.removeprefix("file://"), urdf.parent), reach
+    inside = name.removeprefix("package://")
+    own = inside.partition("/")[0]
+    above = [f for f in urdf.resolve().parents if own not in ("", ".", "..") and (f / own).is_dir()]
+    if not above:
+        raise FormatError(f"{urdf.name} names a mesh that is not there: {name}", f"No folder above it holds '{own}'.")
+    reach = Reach(urdf.name, (above[0] / own).resolve())
+    return reach.find(inside, above[0]), reach
 
 
-def mesh_pieces(path: Path, T: np.ndarray, link: int, own: np.ndarray | None) -> list[Piece]:
-    """Read a mesh file of any kind that trimesh knows; the URDF's own colour counts where the mesh has no texture."""
-    trimesh = package("trimesh")
-    resolver = trimesh.resolvers.FilePathResolver(str(path), allow_anywhere=True)  # textures may lie beside the folder
-    with path.open("rb") as stream:
-        scene = trimesh.load_scene(stream, file_type=path.suffix[1:].lower(), resolver=resolver)
-    made = []
-    for mesh in scene.dump():
-        if not hasattr(mesh, "faces") or len(mesh.faces) == 0:
-            continue
-        colour, uv, texture = _look(mesh, own)
-        made.append(piece(link, T, mesh.vertices, mesh.faces, colour, uv, texture))
-    return made
-
-
-def _look(mesh: Any, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Return colours (3,) or (F, 3), uv (F, 3, 2) and texture of a trimesh mesh."""
-    visual = mesh.visual
-    if visual.kind == "texture":
-        material = visual.material
-        image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
-        factor = getattr(material, "baseColorFactor", None)
-        if factor is None:
-            factor = getattr(material, "diffuse", None)
-        colour = np.ones(3) if factor is None else np.asarray(factor, np.float64)[:3] / 255
-        if image is not None and visual.uv is not None:
-            uv = np.asarray(visual.uv, np.float64)[mesh.faces]
-            uv[..., 1] = 1 - uv[..., 1]  # trimesh counts v from the last row
-            colour = (
-                np.ones(3) if colour.max() < 0.05 else colour
-            )  # a black diffuse under a texture is an export's slip
-            return colour, uv, np.asarray(image.convert("RGB"))
-        return (colour if own is None else own), None, None
-    if own is not None:
-        return own, None, None
-    if visual.kind is None:
-        return np.array(GREY), None, None
-    return np.asarray(visual.face_colors, np.float64)[:, :3] / 255, None, None
-
-
-def _name(joint: ET.Element, end: str) -> str:
+def _end(joint: ET.Element, end: str) -> str:
     element = joint.find(end)
     return "" if element is None else element.get("link", "")
 
@@ -153,7 +156,10 @@ def _numbers(element: ET.Element | None, name: str, default: tuple[float, ...]) 
     text = None if element is None else element.get(name)
     if text is None:
         return np.array(default)
-    return np.array([float(x) for x in text.replace(",", " ").split()])  # some files write "1, 1, 1"
+    values = np.array([float(x) for x in text.replace(",", " ").split()])  # some files write "1, 1, 1"
+    if len(values) != len(default) or not np.isfinite(values).all():
+        raise FormatError(f"{name} is not {len(default)} numbers: '{text[:60]}'", CORRECT)
+    return values
 
 
 def _origin(element: ET.Element) -> np.ndarray:

@@ -18,10 +18,22 @@ def add(verbs: Verbs) -> None:
     p = verb(verbs, "dataset", "articulated objects into states, views, drags and Gaussians", DESCRIPTION)
     does = p.add_subparsers(title="what to do", metavar="inspect|build|gaussians", required=True)
     q = does.add_parser("inspect", help="print an object's parts and joints, draw it with each at its limits")
-    q.add_argument("file", type=Path, metavar="FILE", help="a URDF or MJCF file, a PartNet-Mobility folder")
+    q.add_argument("file", metavar="FILE", help="a .urdf or .xml file, a PartNet-Mobility folder, procedural:SEED")
+    q.add_argument("-o", "--out", type=Path, metavar="PNG", help="draw it at rest and with each joint at its limits")
+    q.add_argument("--up", choices=["auto", "y", "z"], default="auto", help="the file's own upward axis")
+    q.set_defaults(run=_inspect)
     _add_build(does)
     q = does.add_parser("gaussians", help="make a data set's Gaussian database")
     q.add_argument("root", type=Path, metavar="ROOT", help="a data set")
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from partrm_viewer.dataset_inspect import inspect
+
+    print(inspect(options.file, options.out, options.up))
+    if options.out is not None:
+        print(options.out)
+    return 0
 
 
 BUILD = """\
