@@ -151,10 +151,11 @@ def _shade(
     n, p, shade, seen, total = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     for y in range(size):
         for x in range(size):
-            covered, nearest = 0, 0
+            covered, nearest, farthest = 0, 0, np.inf
             for s in range(4):
                 if owner[y, x, s] != NOBODY:
                     covered += 1
+                    farthest = min(farthest, near[y, x, s])
                     if near[y, x, s] > near[y, x, nearest]:
                         nearest = s
             if covered == 0:
@@ -210,7 +211,9 @@ def _shade(
                 for d in range(3):
                     total[d] += count * seen[d]
                 if f == owner[y, x, nearest]:
-                    depth[y, x] = 1.0 / inverse
+                    # at the pixel's middle, unless that is beyond all that was seen (of a thin face, from the side)
+                    middle = inverse + (x + 0.5 - px) * slope_x + (y + 0.5 - py) * slope_y
+                    depth[y, x] = 1.0 / min(max(middle, 0.999 * farthest), 1.001 * near[y, x, nearest])
                     link[y, x] = links[f]
             for d in range(3):
                 rgba[y, x, d] = int(total[d] / covered * 255.0 + 0.5)
