@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from model.partdrag4d.articulated import ArticulatedObject
+from model.partdrag4d.articulated import ArticulatedObject, Movable
 from model.partdrag4d.dataset import STATES, StateId
 
 OTHERS = 2  # other parts that are moved with a part, at most
@@ -49,16 +49,22 @@ def parts(made: ArticulatedObject) -> tuple[list[int], dict[int, str]]:
     rest = made.rest
     diagonal = float(np.linalg.norm(np.ptp(made.points(rest), axis=0)))
     for k, movable in enumerate(made.movables):
-        low, high = movable.limits
-        if movable.continuous:
-            left[k] = "it turns without end"
-        elif not np.isfinite([low, high]).all() or high <= low:
-            left[k] = "its limits leave it no way"
+        fault = _fault(movable)
+        if fault:
+            left[k] = fault
         elif _travel(made, k, rest) < LEAST * diagonal:
             left[k] = "nothing that can be seen moves with it"
         else:
             chosen.append(k)
     return chosen, left
+
+
+def _fault(movable: Movable) -> str:
+    """Return why a joint has no six states between its limits; "" where it has."""
+    low, high = movable.limits
+    if movable.continuous:
+        return "it turns without end"
+    return "" if np.isfinite([low, high]).all() and high > low else "its limits leave it no way"
 
 
 def _travel(made: ArticulatedObject, k: int, rest: np.ndarray) -> float:
@@ -93,8 +99,11 @@ def all_states(made: ArticulatedObject, mesh: str, seed: int) -> list[State]:
 
 
 def named(made: ArticulatedObject, ids: Iterable[StateId]) -> tuple[list[State], list[StateId]]:
-    """Return the states that names ask for, and the names that this object cannot have."""
-    chosen, _ = parts(made)
+    """Return the states that names ask for, and the names that this object cannot have.
+
+    Parts whose motion can hardly be seen are no fault here: published lists have some.
+    """
+    chosen = [k for k, movable in enumerate(made.movables) if not _fault(movable)]
     names = numbers(made)
     found, absent = [], []
     for id in ids:

@@ -15,6 +15,7 @@ from model.partdrag4d import build as state_files
 from model.partdrag4d.articulated import load
 from model.partdrag4d.build import DiskFull, write_state
 from model.partdrag4d.dataset import StateId, open_dataset
+from model.partdrag4d.propagated import propagate_all
 from model.partdrag4d.states import all_states
 from model.partdrag4d.views import PRESETS, cameras, subject
 from partrm_viewer.cli import main
@@ -66,6 +67,17 @@ def test_what_is_written_is_what_the_reader_reads(tmp_path: Path) -> None:
     starts, ends = data.true_drags(shut, wide, 10, np.random.default_rng(0))
     assert (ends[:, 1] > starts[:, 1] + 5).all()  # towards the eye is down
     np.testing.assert_array_equal(data.picture(wide, 0), data.picture(wide, 11))  # both ends of the circle
+    # Drags are propagated from where the outline is asked for: a seen point of the part.
+    asked = []
+
+    def outline(image: np.ndarray, at_px: tuple[float, float]) -> np.ndarray:
+        asked.append(mask[int(at_px[1]), int(at_px[0])])
+        assert image.shape == (512, 512, 3)
+        return mask
+
+    assert propagate_all(data, (wide,), outline) == [] and asked == [True]
+    rows = np.load(root / "propagated_drags" / str(wide) / "propagated_indices.npy")
+    assert rows.shape == (10, 2) and mask[rows[:, 0], rows[:, 1]].all() and len(np.unique(rows, axis=0)) == 10
     assert {(one.mesh, one.what.partition(" ")[0]) for one in report.left_out} == {
         ("cabinet", "cabinet_0_9"), ("sofa", "1"), ("cabinet", "cabinet_2_0"),
     }  # fmt: skip
