@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from model.camera import Camera
@@ -22,6 +23,7 @@ YAWS_DEG = (0.0, 90.0, 180.0, 270.0)
 PARTNET_YAW_DEG = 90.0  # its objects look along +z, ours towards camera 0 at +x
 PLAIN_SCALE, PLAIN_FOV_DEG, PLAIN_FILL = 0.5, 35.0, 0.92
 PLAIN_ELEVATIONS_DEG = (20.0, 40.0)  # in turns
+LEAST_GAIN = 0.9  # of the ground plan's box, for an object to be taken as askew
 SMALL = 96  # px, side of the pictures that choose an object's front
 DIRECTIONS = 256  # in which an object's outline is measured
 
@@ -64,17 +66,20 @@ def subject(made: ArticulatedObject, mesh: str, category: str, preset: Preset, s
 
     PartNet's objects have that size and a known front; of others the side is taken that shows most of what moves.
     """
-    T = np.eye(4)
+    T, yaw = np.eye(4), PARTNET_YAW_DEG
     if not any(m.number >= 0 for m in made.movables):
+        askew = _askew_deg(made)
+        made = made.placed(_turn(askew))
         points = made.points(made.rest)
         middle = (points.max(0) + points.min(0)) / 2
         radius = float(np.linalg.norm(points - middle, axis=1).max())
         T[:3, :3], T[:3, 3] = np.eye(3) / radius, -middle / radius
-        yaw = _front(made.placed(T), preset)
+        yaw = _front_deg(made.placed(T), preset)
+        told = (askew + yaw) % 360
     else:
-        yaw = PARTNET_YAW_DEG
+        told = yaw
     made = made.placed(_placing(preset, yaw) @ T)
-    return Subject(made, mesh, category, preset, yaw, sampled(made, mesh, seed))
+    return Subject(made, mesh, category, preset, told, sampled(made, mesh, seed))
 
 
 def _placing(preset: Preset, yaw_deg: float) -> np.ndarray:
@@ -85,22 +90,36 @@ def _placing(preset: Preset, yaw_deg: float) -> np.ndarray:
     return T
 
 
-def _front(made: ArticulatedObject, preset: Preset) -> float:
-    """Return the yaw that lets camera 0 see most of the moving parts, at rest and half open."""
+def _front_deg(made: ArticulatedObject, preset: Preset) -> float:
+    """Return the yaw at which camera 0 sees the moving parts best, at rest and half open; each part has one vote."""
     made = made.placed(_placing(preset, 0))
     chosen, _ = parts(made)
-    moving = sorted({link for k in chosen for link in carried(made, k + 1)})
     half = made.rest
     for k in chosen:
         half[k] = sum(made.movables[k].limits) / 2
     states = [posed(made, made.rest), posed(made, half)]
     camera = partdrag4d_cameras(SMALL)[0]
+    shown = np.zeros((len(YAWS_DEG), len(chosen)))  # px
+    for i, yaw in enumerate(YAWS_DEG):
+        turned = replace(camera, T_world_camera=_turn(-yaw) @ camera.T_world_camera)  # as turning the object
+        for state in states:
+            links = look(state, turned, SMALL).link
+            shown[i] += [np.isin(links, carried(made, k + 1)).sum() for k in chosen]
+    votes = (shown / np.maximum(shown.max(0), 1)).sum(1)
+    return YAWS_DEG[int(votes.argmax())]
 
-    def shown(yaw_deg: float) -> int:
-        turned = replace(camera, T_world_camera=_turn(-yaw_deg) @ camera.T_world_camera)  # as turning the object
-        return sum(int(np.isin(look(state, turned, SMALL).link, moving).sum()) for state in states)
 
-    return max(YAWS_DEG, key=shown)
+def _askew_deg(made: ArticulatedObject) -> float:
+    """Return how far an object must be turned to stand straight: its ground plan's box is then clearly the smallest."""
+    plan = made.points(made.rest)[:, [0, 2]].astype(np.float32)
+
+    def area(yaw_deg: float) -> float:
+        turned = plan @ _turn(yaw_deg)[np.ix_([0, 2], [0, 2])].T
+        return float(np.ptp(turned, axis=0).prod())
+
+    angle = round(float(cv2.minAreaRect(plan)[2]), 1)
+    best = min((0.0, angle, -angle), key=area)
+    return best if area(best) < LEAST_GAIN * area(0.0) else 0.0
 
 
 def _turn(yaw_deg: float) -> np.ndarray:
