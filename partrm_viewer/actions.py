@@ -34,7 +34,7 @@ def _has_before(session: Session) -> bool:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do; the window has a method called `name`."""
+    """One thing to do; the window, or its filing, has a method called `name`."""
 
     name: str
     text: str
@@ -49,27 +49,32 @@ class Action:
 
 ACTIONS = (
     Action(
-        "open_image",
-        "&Open image…",
+        "open_file",
+        "&Open…",
         "File",
-        "Open a photo of something with moving parts",
+        "Open a photo of something with moving parts, a splat file or a project",
         ("Ctrl+O",),
         "image",
         label="Open",
     ),
-    Action(
-        "open_splat", "Open &splat…", "File", "Look at a .ply, .splat or other splat file", ("Ctrl+Shift+O",), "splat"
-    ),
     Action("open_sample", "Open s&ample", "File", "Open the photo that comes with the program"),
+    Action("save", "&Save project", "File", "Save photo, states and view in one file", ("Ctrl+S",), "save", _has_state),
+    Action("save_as", "Save project &as…", "File", "Save in another file", ("Ctrl+Shift+S",), "", _has_state),
     Action(
-        "save_splat", "&Save state…", "File", "Save the shown state as a splat file", ("Ctrl+S",), "save", _has_state
+        "export_state",
+        "&Export state…",
+        "File",
+        "Save the shown state as a splat file",
+        ("Ctrl+E",),
+        "splat",
+        _has_state,
     ),
     Action(
         "screenshot",
         "Save s&creenshot…",
         "File",
         "Save what the 3D view shows",
-        ("Ctrl+Shift+S",),
+        ("Ctrl+Shift+P",),
         "camera",
         _has_state,
     ),
@@ -193,7 +198,7 @@ ACTIONS = (
 )
 
 TOOL_BAR = (
-    ("open_image", "open_splat", "save_splat", "screenshot", "film"),
+    ("open_file", "save", "export_state", "screenshot", "film"),
     ("undo", "redo"),
     ("use_pull", "use_box", "use_brush"),
     ("input_view", "focus_part", "compare", "ground", "background"),

@@ -51,6 +51,7 @@ def run(path: Path | None, weights: str, device: str, renderer: str, sides: Side
     def begin() -> None:
         if path is not None:
             window.open(path)
+        window.filing.offer_recovery()
         window.bench.warm_up()
 
     QTimer.singleShot(60, window, begin)  # after the first paint

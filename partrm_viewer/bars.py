@@ -15,6 +15,8 @@ from partrm_viewer.session import Session
 from partrm_viewer.theme import Theme
 
 FIRST_OF_GROUP = (
+    "save",
+    "export_state",
     "weights",
     "quit",
     "rename_state",
@@ -25,12 +27,16 @@ FIRST_OF_GROUP = (
 
 
 class Bars:
-    """Gives the window its menus and tool bar; an action calls the window's method of the same name."""
+    """Gives the window its menus and tool bar; an action calls the method of its name, of the doer that has it."""
 
     def __init__(
-        self, window: QMainWindow, recent: Callable[[], Sequence[str]], open_path: Callable[[Path], object]
+        self,
+        window: QMainWindow,
+        doers: Sequence[object],
+        recent: Callable[[], Sequence[str]],
+        open_path: Callable[[Path], object],
     ) -> None:
-        self.actions = {spec.name: _action(window, spec.name) for spec in ACTIONS}
+        self.actions = {spec.name: _action(window, doers, spec.name) for spec in ACTIONS}
         self._recent = recent
         self._open_path = open_path
         for title in dict.fromkeys(spec.menu for spec in ACTIONS):
@@ -94,14 +100,14 @@ class Bars:
             self._recent_menu.addAction("Nothing yet").setEnabled(False)
 
 
-def _action(window: QMainWindow, name: str) -> QAction:
+def _action(window: QMainWindow, doers: Sequence[object], name: str) -> QAction:
     spec = next(spec for spec in ACTIONS if spec.name == name)
     action = QAction(spec.text, window)
     action.setShortcuts([QKeySequence(key) for key in spec.shortcuts])
     keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
     action.setToolTip(spec.tip + keys)
     action.setCheckable(spec.checkable)
-    run: Callable[[], None] = getattr(window, name)
+    run: Callable[[], None] = next(getattr(doer, name) for doer in doers if hasattr(doer, name))
     action.triggered.connect(lambda checked=False: run())
     window.addAction(action)
     return action

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import QMimeData
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-IMAGES = "Images (*.png *.jpg *.jpeg *.webp *.avif *.bmp *.gif *.tif *.tiff);;All files (*)"
+from partrm_viewer.project import ENDING
+
+IMAGES = "*.png *.jpg *.jpeg *.webp *.avif *.bmp *.gif *.tif *.tiff"
+PROJECTS = f"Projects (*{ENDING})"
 FILMS = "MP4 (*.mp4);;WebP (*.webp);;GIF (*.gif)"
 PICTURES = "PNG (*.png)"
 
 
-def splats_to_open() -> str:
-    """Return the kinds of splat files that can be read, as Qt's dialogs take them."""
+def all_to_open() -> str:
+    """Return the kinds of files that can be opened, as Qt's dialogs take them."""
     from model.formats.files import FORMATS  # late, as the next one: the window opens without them
 
-    endings = " ".join(f"*{known.ending}" for known in FORMATS)
-    return f"Splats ({endings});;All files (*)"
+    splats = " ".join(f"*{known.ending}" for known in FORMATS)
+    project = f"*{ENDING}"
+    known = (("Everything", f"{IMAGES} {splats} {project}"), ("Photos", IMAGES), ("Splats", splats))
+    kinds = (*known, ("Projects", project), ("All files", "*"))
+    return ";;".join(f"{name} ({endings})" for name, endings in kinds)
 
 
 def splats_to_save() -> str:
@@ -48,6 +55,25 @@ def ask_where(parent: QWidget, title: str, folder: str, name: str, kinds: str) -
         return None
     path, ending = Path(chosen), re.search(r"\*(\.\w+)", kind)
     return path if path.suffix or ending is None else path.with_name(path.name + ending[1])
+
+
+def ask_unsaved(parent: QWidget, name: str, running: str) -> Literal["save", "discard", "stay"]:
+    """Ask what is to become of unsaved work, or of a job that runs, before the window closes."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Close")
+    box.setText(f"Save what you have made of {name}?" if name else f"{running} has not ended. Close all the same?")
+    if name:
+        box.setInformativeText(f"{running} has not ended either." if running else "It would be lost otherwise.")
+        save = box.addButton("Save", QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(save)
+    discard = box.addButton("Don't save" if name else "Close", QMessageBox.ButtonRole.DestructiveRole)
+    stay = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setEscapeButton(stay)
+    box.exec()
+    if name and box.clickedButton() is save:
+        return "save"
+    return "discard" if box.clickedButton() is discard else "stay"
 
 
 def dropped(data: QMimeData) -> Path | None:

@@ -20,7 +20,8 @@ from model.drag import Drag
 from model.errors import PartRMError
 from partrm_viewer.app import application
 from partrm_viewer.engine import Predictor, pipeline
-from partrm_viewer.window import SAMPLE, Window
+from partrm_viewer.filing import SAMPLE
+from partrm_viewer.window import Window
 
 SIZE = (1280, 800)
 PATIENCE_S = 120.0
@@ -84,7 +85,7 @@ def take(
         if not picture.save(str(out)):
             raise PartRMError(f"{out} could not be written.", "Choose a folder that you may write to, and .png.")
     finally:
-        window.close()
+        window.filing.give_up()
 
 
 def _pipeline() -> Predictor:

@@ -120,6 +120,16 @@ class Viewport(QWidget):
         if self._view is not None:
             self._view = self._on_axis(self._view)
 
+    @property
+    def view(self) -> navigate.View | None:
+        """Return where the user looks from."""
+        return self._view
+
+    def set_view(self, view: navigate.View) -> None:
+        """Look from where a project was looked at."""
+        self._view = view
+        self._look()
+
     def go_home(self) -> None:
         """Look from the input camera again."""
         if self._gaussians is not None:

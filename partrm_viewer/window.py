@@ -14,7 +14,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from model.drag import Drag
-from model.errors import FormatError, ImageError, PartRMError, WeightsError
+from model.errors import ImageError, PartRMError, WeightsError
 from model.stages.frame import elevation_deg
 from model.stages.state import Motion, Part
 from partrm_viewer import dialogs
@@ -23,22 +23,22 @@ from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
 from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine, Predictor
+from partrm_viewer.filing import Filing
 from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
+from partrm_viewer.project import Project
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
 from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
-from partrm_viewer.viewport import BACKGROUNDS
 from partrm_viewer.workbench import Workbench
 
-SAMPLE = themes.RESOURCES / "samples" / "cabinet.png"
 TITLE = "PartRM Viewer"
 CLEAR = 0.9  # score of a part under which its border is often wrong
 log = logging.getLogger(__name__)
@@ -69,8 +69,8 @@ class Window(QMainWindow):
         self.parts = Layout(
             self,
             renderer,
-            self.open_image,
-            self.open_sample,
+            lambda: self.filing.open_file(),
+            lambda: self.filing.open_sample(),
             self.session.show,
             self.session.rename,
             self.cancel,
@@ -85,10 +85,12 @@ class Window(QMainWindow):
         self._help: HelpSheet | None = None
         self._weights: WeightsPage | None = None
         self._tool: PullTool | BoxTool | BrushTool = self.pull
-        self.bars = Bars(self, lambda: self.settings.recent, self.open)
+        saver = Jobs(self._mailbox.post, "saver")
+        self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
+        self.bars = Bars(self, (self, self.filing), lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
-        self.setWindowTitle(TITLE)
+        self.set_name("", False)
         self.setMinimumSize(640, 460)
         self.session.on_change(self._changed)
         self._screen_changed(self.parts.viewport.screen_error)
@@ -101,55 +103,17 @@ class Window(QMainWindow):
         self.use_pull()
         self._changed(Document(), self.session.document)
 
-    # ---- actions: one method for each line of the table
-
-    def open_image(self) -> None:
-        """Ask for an image and open it."""
-        self._ask_and_open("Open image", dialogs.IMAGES)
-
-    def open_splat(self) -> None:
-        """Ask for a splat file and open it."""
-        self._ask_and_open("Open splat", dialogs.splats_to_open())
-
-    def open_sample(self) -> None:
-        """Open the bundled photo."""
-        self.open(SAMPLE)
-
     def open(self, path: Path) -> None:
-        """Open an image or a splat file."""
-        self.pull.cancel()
-        if path != SAMPLE:
-            self.settings = self.settings.with_recent(path)
-        self.bench.open(path)
+        """Open an image, a splat file or a project."""
+        self.filing.open(path)
 
-    def save_splat(self) -> None:
-        """Ask where, and save the shown state."""
-        document = self.session.document
-        assert document.shown is not None
-        stem = document.path.stem if document.path is not None else "state"
-        name = f"{stem} {document.shown.name}.ply" if document.shown.predicted else f"{stem}.ply"
-        path = self._ask_where("Save state", name, dialogs.splats_to_save())
-        if path is not None:
-            self.bench.save(path, self.settings.upright)
+    def set_name(self, name: str, dirty: bool) -> None:
+        """Show in the title what is open, with a mark where it is not saved."""
+        plain = name.replace("[*]", "[*][*]")  # Qt's own mark, and how it is written where it is meant
+        self.setWindowTitle(f"{plain}[*] – {TITLE}" if name else TITLE)
+        self.setWindowModified(dirty and bool(name))
 
-    def screenshot(self) -> None:
-        """Ask where, and save what the 3D view shows."""
-        picture = self.parts.viewport.picture()
-        path = self._ask_where("Save screenshot", "screenshot.png", dialogs.PICTURES)
-        if path is None:
-            return
-        if picture.save(str(path)):
-            self.say(f"Saved {path}")
-        else:
-            self.tell(FormatError(f"{path} could not be written.", "Choose a folder that you may write to, and .png."))
-
-    def film(self) -> None:
-        """Ask where, and film one turn around the shown state as the 3D view looks at it."""
-        shown, camera = self.session.document.shown, self.parts.viewport.camera()
-        assert shown is not None and camera is not None
-        path = self._ask_where("Save film", f"{shown.name}.mp4", dialogs.FILMS)
-        if path is not None:
-            self.bench.film(path, camera, BACKGROUNDS[self.settings.background], self.settings.upright)
+    # ---- actions: one method for each line of the table, here or in filing
 
     def quit(self) -> None:
         """Close the window."""
@@ -293,6 +257,7 @@ class Window(QMainWindow):
             if self._weights is not None:
                 self._weights.set_network(self._network)
 
+        self.filing.keeping.copy()
         self.bench.use(lambda: make(name), then)
 
     # ---- what the pull tool needs
@@ -380,6 +345,10 @@ class Window(QMainWindow):
             self.showing.last_drag()
         self.showing.badge(self.pull.gesture)
 
+    def project_opened(self, path: Path, opened: Project) -> None:
+        """Look at a project from where it was saved."""
+        self.filing.project_opened(path, opened)
+
     def work_changed(self) -> None:
         """Show what may be done now."""
         self._refresh_actions()
@@ -396,7 +365,7 @@ class Window(QMainWindow):
         self.showing.document(old, new, self.brush.stroke)
         if old.key != new.key and self._tool is not self.pull:
             self.use_pull()
-        self.setWindowTitle(f"{new.name} – {TITLE}" if new.name else TITLE)
+        self.filing.kept_changed()
         self.work_changed()
 
     def _receive(self, message: Message) -> None:
@@ -482,15 +451,7 @@ class Window(QMainWindow):
         assert isinstance(application, QApplication)
         return application
 
-    # ---- files
-
-    def _ask_and_open(self, title: str, kinds: str) -> None:
-        path = dialogs.ask_which(self, title, self.settings.folder, kinds)
-        if path is not None:
-            self.open(path)
-
-    def _ask_where(self, title: str, name: str, kinds: str) -> Path | None:
-        return dialogs.ask_where(self, title, self.settings.folder, name, kinds)
+    # ---- dropping and closing
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if dialogs.dropped(event.mimeData()) is not None:
@@ -508,6 +469,9 @@ class Window(QMainWindow):
             self.open(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.filing.may_close():
+            event.ignore()
+            return
         geometry = b64encode(self.saveGeometry().data()).decode()
         split = tuple(self.parts.split.sizes()) if self.parts.photo_pane.isVisible() else self.settings.split
         try:
@@ -520,6 +484,7 @@ class Window(QMainWindow):
             self._weights.stop()
         self._mailbox.close()
         self.jobs.close()
+        self.filing.close()
         self.showing.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)

@@ -21,6 +21,8 @@ from partrm_viewer.document import Document, Snapshot, open_image, open_splats
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.jobs import Job, Jobs
 from partrm_viewer.outlining import Outlining, lies_on
+from partrm_viewer.project import ENDING, Project
+from partrm_viewer.project import read as read_project
 from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
@@ -42,6 +44,10 @@ class Face(outlining.Face, Protocol):
 
     def pull_ended(self, gesture: Gesture) -> None:
         """The preview of a gesture goes; the predicted state, if there is one, is shown already."""
+        ...
+
+    def project_opened(self, path: Path, opened: Project) -> None:
+        """A project's Document is open."""
         ...
 
     def work_changed(self) -> None:
@@ -71,6 +77,11 @@ class Workbench:
         """Tell whether a pull has been let go and its prediction has not ended."""
         return "pull" in self._current
 
+    @property
+    def running(self) -> str:
+        """Name a job that closing would stop; nothing where there is none."""
+        return next((job.name for job in self._current.values()), "")
+
     def warm_up(self) -> None:
         """Load the model before it is asked for."""
         job = Job("Loading the model", self._engine.predictor, lambda _: None, lambda e: self._face.tell(e, "object"))
@@ -99,13 +110,15 @@ class Workbench:
     # ---- files
 
     def open(self, path: Path) -> None:
-        """Open an image or a splat file; what is open stays until the new one is read."""
+        """Open an image, a splat file or a project; what is open stays until the new one is read."""
         from model.formats.files import FORMATS
 
         splats = path.name.lower().endswith(tuple(known.ending for known in FORMATS))
 
-        def read(progress: Progress) -> np.ndarray | Gaussians:
+        def read(progress: Progress) -> np.ndarray | Gaussians | Project:
             progress(0.0, f"Reading {path.name}")
+            if path.suffix.lower() == ENDING:
+                return read_project(path, progress)
             if splats:
                 from model.formats.files import read
 
@@ -114,7 +127,11 @@ class Workbench:
 
             return load_image(path)
 
-        def done(value: np.ndarray | Gaussians) -> None:
+        def done(value: np.ndarray | Gaussians | Project) -> None:
+            if isinstance(value, Project):
+                self._session.open(value.document)
+                self._face.project_opened(path, value)
+                return
             document = open_splats(path, value) if isinstance(value, Gaussians) else open_image(path, value)
             self._session.open(document)
             if isinstance(value, Gaussians):

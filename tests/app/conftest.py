@@ -25,6 +25,7 @@ from model.errors import DragError, ImageError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
 from model.stages.state import Click, Motion, Outline, Part, Prediction, State
+from partrm_viewer import dialogs
 from partrm_viewer.app import application
 from partrm_viewer.document import Document
 from partrm_viewer.window import Window
@@ -253,8 +254,11 @@ MakeWindow = Callable[..., Window]
 
 
 @pytest.fixture
-def make_window(qtbot: QtBot, fake: FakePipeline, tmp_path: Path) -> Iterator[MakeWindow]:
-    """Return a function that opens the real window, empty; all are closed after the test."""
+def make_window(
+    qtbot: QtBot, fake: FakePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeWindow]:
+    """Return a function that opens the real window, empty; all are closed after the test, and save nothing."""
+    monkeypatch.setattr(dialogs, "ask_unsaved", lambda *_: "discard")
     windows = []
 
     def make(renderer: str = "cpu", make_predictor: Callable[[], Any] = lambda: fake) -> Window:

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from model.drag import Drag
 from model.errors import RendererError, WeightsError
 from model.formats import ply
-from partrm_viewer import screens, screenshot
+from partrm_viewer import dialogs, screens, screenshot
 from partrm_viewer.actions import ACTIONS
 from partrm_viewer.window import Window
 
@@ -36,7 +36,7 @@ def drop(window: Window, path: Path) -> None:
 
 def test_starts_empty(driver: Any) -> None:
     assert driver.window.parts.pages.currentIndex() == 0
-    assert not driver.window.bars.actions["save_splat"].isEnabled()
+    assert not driver.window.bars.actions["export_state"].isEnabled()
 
 
 def test_drop_opens_a_file(driver: Any, photo: Path) -> None:
@@ -123,12 +123,12 @@ def test_a_film_of_the_shown_state_can_be_cancelled_and_is_written_whole(
     monkeypatch.setattr("partrm_viewer.export.TURNTABLE_FRAMES", 6)
     driver.open(photo)
     window, path = driver.window, tmp_path / "turn.gif"
-    monkeypatch.setattr(window, "_ask_where", lambda *_: path)
-    window.film()
+    monkeypatch.setattr(dialogs, "ask_where", lambda *_: path)
+    window.filing.film()
     window.jobs.cancel_all()
     driver.wait(lambda: not window.parts.progress.isVisible())
     assert not path.exists()
-    window.film()
+    window.filing.film()
     driver.wait(path.exists)
     driver.wait(lambda: window.parts.status.text() == f"Saved {path}")
     with Image.open(path) as film:
@@ -301,7 +301,8 @@ def test_every_action_has_its_method_and_keys_are_unique(driver: Any) -> None:
     keys = [key for action in ACTIONS for key in action.shortcuts]
     assert len(set(keys)) == len(keys)
     for action in ACTIONS:
-        assert callable(getattr(driver.window, action.name)), action.name
+        window = driver.window
+        assert callable(getattr(window, action.name, None) or getattr(window.filing, action.name)), action.name
 
 
 def test_themes_and_help_open_without_warnings(driver: Any, photo: Path) -> None:
@@ -345,8 +346,8 @@ def test_upright_is_a_choice_that_turning_saving_and_the_status_bar_follow(
     assert not window.bars.actions["upright"].isChecked() and "photo" in window.parts.status.whole()
     np.testing.assert_array_equal(viewport._view.up, crop.T_world_camera[:3, 1])
     saved = tmp_path / "tilted.ply"
-    monkeypatch.setattr(window, "_ask_where", lambda *_: saved)
-    window.save_splat()
+    monkeypatch.setattr(dialogs, "ask_where", lambda *_: saved)
+    window.filing.export_state()
     driver.wait(saved.exists)
     expected = driver.document.shown.gaussians.positions @ crop.T_world_camera[:3, :3]
     np.testing.assert_allclose(ply.read(saved).positions, expected, atol=1e-5)
