@@ -21,6 +21,7 @@ Y_UP = np.eye(4)
 Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # x stays, z becomes y
 MAX_TEXTURE = 512  # px, longer textures are averaged down: a picture of this size shows no more
 MAX_FACES = 4_000_000  # of one object: about a gigabyte while it is read
+FAR = 1e9  # world units: what lies farther is a mistake
 MAX_JOINTS = 254  # pictures of links are bytes, see scene.OUTSIDE
 CATEGORIES = (
     "Dishwasher", "Laptop", "Microwave", "Oven", "Refrigerator", "StorageFurniture", "WashingMachine", "TrashCan",
@@ -177,7 +178,8 @@ def guessed_category(name: str) -> str:
 
 
 def _sound(made: ArticulatedObject, name: str) -> ArticulatedObject:
-    """Return the object; raises FormatError where it is empty, too large, or a joint moves it nowhere."""
+    """Return the object without empty pieces; raises FormatError where it is empty, too large or not finite."""
+    made = replace(made, pieces=tuple(p for p in made.pieces if len(p.faces)))
     if not made.pieces:
         raise FormatError(f"{name} shows nothing", "It holds no meshes that are meant to be seen.")
     if len(made.movables) > MAX_JOINTS:
@@ -213,9 +215,8 @@ def piece(
 
     Raises FormatError for vertices that are not finite and faces that name vertices that are not there.
     """
-    vertices = np.asarray(vertices, np.float64) @ T[:3, :3].T + T[:3, 3]
-    faces = np.asarray(faces, np.int64)
-    if not np.isfinite(vertices).all() or np.abs(vertices).max(initial=0) > 1e9:
+    vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
+    if not (np.abs(vertices) < FAR).all():
         raise FormatError("A mesh has vertices that are no places (NaN or infinite)", "Export the mesh again.")
     if len(faces) > MAX_FACES:
         raise FormatError("A mesh has too many triangles", f"At most {MAX_FACES:,} are read: simplify it.")
@@ -223,6 +224,7 @@ def piece(
         raise FormatError("A mesh has faces whose vertices are not there", "Export the mesh again.")
     if uv is not None and not np.isfinite(uv).all():
         raise FormatError("A mesh has texture coordinates that are not finite", "Export the mesh again.")
+    vertices = vertices @ T[:3, :3].T + T[:3, 3]
     flat = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
     area = np.linalg.norm(flat, axis=1)
     keep = area > 1e-14

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from model.errors import FormatError
-from model.partdrag4d.articulated import MAX_FACES, Piece, package, piece
+from model.partdrag4d.articulated import MAX_FACES, Piece, package, piece, shrunk
 from model.partdrag4d.reach import Reach
 
 GREY = (0.7, 0.7, 0.7)
@@ -46,6 +46,16 @@ class Beside:
             self.problem = FormatError(f"{self.reach.name}: {name} cannot be read ({problem})", "Check the file.")
             raise
 
+    def picture(self, image: Any) -> np.ndarray:
+        """Return what trimesh opened, (H, W, 3) uint8, averaged down; decoded once for all meshes that show it."""
+        name = image.info.get("file_path")
+        if name is None:  # it lies inside the mesh's own file
+            return shrunk(np.asarray(image.convert("RGB")))
+        path = self.reach.find(name, self.mesh.parent)
+        if path not in self.reach.pictures:
+            self.reach.pictures[path] = shrunk(np.asarray(image.convert("RGB")))
+        return self.reach.pictures[path]
+
 
 def mesh_pieces(path: Path, T: np.ndarray, link: int, own: np.ndarray | None, reach: Reach) -> list[Piece]:
     """Read a mesh file; the object's own colour `own` (3,) counts where the mesh has no texture.
@@ -63,7 +73,8 @@ def mesh_pieces(path: Path, T: np.ndarray, link: int, own: np.ndarray | None, re
     beside = Beside(path, reach)
     try:
         with path.open("rb") as stream:
-            scene = trimesh.load_scene(stream, file_type=kind, resolver=beside)
+            # process would take vertices that are not finite away, without a word
+            scene = trimesh.load_scene(stream, file_type=kind, resolver=beside, process=False)
     except FormatError:
         raise
     except Exception as problem:  # each kind of file fails in its own way
@@ -73,18 +84,20 @@ def mesh_pieces(path: Path, T: np.ndarray, link: int, own: np.ndarray | None, re
     if beside.problem is not None:
         raise beside.problem
     made = []
-    for mesh in scene.dump():
+    for node in scene.graph.nodes_geometry:
+        T_mesh, name = scene.graph[node]
+        mesh = scene.geometry[name]
         if not hasattr(mesh, "faces") or len(mesh.faces) == 0:
             continue
-        colour, uv, texture = _look(mesh, own)
+        colour, uv, texture = _look(mesh, own, beside)
         try:
-            made.append(piece(link, T, mesh.vertices, mesh.faces, colour, uv, texture))
+            made.append(piece(link, T @ T_mesh, mesh.vertices, mesh.faces, colour, uv, texture))
         except FormatError as problem:
             raise FormatError(f"{reach.name}: {path.name}: {problem.title}", problem.hint) from problem
     return made
 
 
-def _look(mesh: Any, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+def _look(mesh: Any, own: np.ndarray | None, beside: Beside) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Return colours (3,) or (F, 3), uv (F, 3, 2) and texture of a trimesh mesh."""
     visual = mesh.visual
     if visual.kind == "texture":
@@ -99,7 +112,7 @@ def _look(mesh: Any, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | N
             uv[..., 1] = 1 - uv[..., 1]  # trimesh counts v from the last row
             if colour.max() < 0.05:  # a black diffuse under a texture is an export's slip
                 colour = np.ones(3)
-            return colour, uv, np.asarray(image.convert("RGB"))
+            return colour, uv, beside.picture(image)
         return (colour if own is None else own), None, None
     if own is not None:
         return own, None, None

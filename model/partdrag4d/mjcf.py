@@ -139,10 +139,12 @@ def _shape(forms: Any, form: Any, size: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _texture(model: Any, material: int) -> tuple[np.ndarray | None, bool]:
     """Return a material's colour texture (H, W, 3) uint8, or None, and whether it wraps a cube."""
-    ids = [] if material < 0 else [int(t) for t in np.ravel(model.mat_texid[material]) if t >= 0]
-    if not ids:
+    roles = package("mujoco").mjtTextureRole
+    t = -1
+    if material >= 0:
+        t = max(int(model.mat_texid[material][int(role)]) for role in (roles.mjTEXROLE_RGB, roles.mjTEXROLE_RGBA))
+    if t < 0:
         return None, False
-    t = ids[0]
     h, w, c = int(model.tex_height[t]), int(model.tex_width[t]), int(model.tex_nchannel[t])
     start = int(model.tex_adr[t])
     image = np.asarray(model.tex_data[start : start + h * w * c], np.uint8).reshape(h, w, c)

@@ -135,7 +135,7 @@ def _movable(name: str, entry: dict[str, Any], number: int, parent: int) -> Mova
         raise FormatError(f"{who} has no limits", "Correct mobility_v2.json.")
     a, b = (float(limit[end]) * (np.pi / 180 if turns else length) for end in ("a", "b"))
     if a > b:
-        joint, a, b = Joint(how, -joint.axis, joint.pivot), -a, -b
+        joint, a, b = Joint(how, -joint.axis, joint.pivot), 0.0 - a, 0.0 - b
     return Movable(called, joint, (a, b), parent, number=number)
 
 

@@ -45,6 +45,7 @@ def on_cube(
         ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
         quarters = [np.stack(t, 1) for t in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
         corners = np.concatenate([corners[~bent], *quarters])
+    corners = corners[np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).any(1)]
     scaled = corners * stretch
     middle = scaled.mean(1)
     axis = np.abs(middle).argmax(1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import warnings
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
+import numpy as np
 from PIL import Image
 
 from model.errors import FormatError
@@ -25,6 +26,7 @@ class Reach:
 
     name: str  # of the object, for errors
     root: Path  # resolved
+    pictures: dict[Path, np.ndarray] = field(default_factory=dict, compare=False)  # read already: parts share them
 
     @staticmethod
     def of(path: Path) -> Reach:
@@ -38,9 +40,9 @@ class Reach:
         if not named or "\0" in named:
             raise FormatError(f"{self.name} names a file without a name", "Correct the file.")
         named = named.replace("\\", "/")
-        places = [(folder / named).resolve() for folder in folders]  # an absolute name stays as it is
+        places = [(folder / named).absolute() for folder in folders]  # an absolute name stays as it is
         found = next((p for p in places if p.exists()), places[0])
-        if not found.is_relative_to(self.root):
+        if not found.resolve().is_relative_to(self.root):  # links are followed
             raise FormatError(
                 f"{self.name} names a file outside of its folders: {named}", f"Its files must lie below {self.root}."
             )

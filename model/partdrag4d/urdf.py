@@ -22,6 +22,8 @@ def read_urdf(path: Path) -> ArticulatedObject:
     """Read a URDF file in its own axes; raises FormatError."""
     root = read_xml(path)
     links = {e.get("name", ""): e for e in root.findall("link")}
+    if len(links) < len(root.findall("link")):
+        raise FormatError(f"{path.name} names a link twice", CORRECT)
     joints = root.findall("joint")
     _check_tree(path.name, links, joints)
     below: dict[str, list[ET.Element]] = {}
@@ -29,13 +31,14 @@ def read_urdf(path: Path) -> ArticulatedObject:
         below.setdefault(_end(joint, "parent"), []).append(joint)
     children = {_end(j, "child") for j in joints}
     colours = {m.get("name", ""): _colour(m) for m in root.findall("material")}
+    reaches = {"": Reach.of(path)}
     pieces: list[Piece] = []
     movables: list[Movable] = []
     waiting = [(name, np.eye(4), 0) for name in links if name not in children]
     while waiting:
         name, T, link = waiting.pop(0)
         for visual in links[name].findall("visual"):
-            pieces += _visual(path, visual, T @ _origin(visual), link, colours)
+            pieces += _visual(path, visual, T @ _origin(visual), link, colours, reaches)
         for element in below.get(name, []):
             there = T @ _origin(element)
             child = link
@@ -99,8 +102,9 @@ def _movable(name: str, element: ET.Element, T: np.ndarray, link: int) -> Movabl
 
 
 def _visual(
-    path: Path, visual: ET.Element, T: np.ndarray, link: int, colours: dict[str, np.ndarray | None]
-) -> list[Piece]:
+    path: Path, visual: ET.Element, T: np.ndarray, link: int, colours: dict[str, np.ndarray | None],
+    reaches: dict[str, Reach],
+) -> list[Piece]:  # fmt: skip
     shape = visual.find("geometry")
     material = visual.find("material")
     own = None
@@ -114,7 +118,7 @@ def _visual(
     if form.tag == "mesh":
         scaled = T.copy()
         scaled[:3, :3] *= _numbers(form, "scale", (1.0, 1.0, 1.0))
-        mesh, reach = _find_mesh(path, form.get("filename", ""))
+        mesh, reach = _find_mesh(path, form.get("filename", ""), reaches)
         return mesh_pieces(mesh, scaled, link, own, reach)
     trimesh = package("trimesh")
     if form.tag == "box":
@@ -128,17 +132,19 @@ def _visual(
     return [piece(link, T, made.vertices, made.faces, np.array(GREY) if own is None else own)]
 
 
-def _find_mesh(urdf: Path, name: str) -> tuple[Path, Reach]:
-    """Find a mesh file: relative to the URDF, or below package:// in one of the folders above it."""
-    reach = Reach.of(urdf)
+def _find_mesh(urdf: Path, name: str, reaches: dict[str, Reach]) -> tuple[Path, Reach]:
+    """Find a mesh file: relative to the URDF, or below package:// in one of the folders above it.
+
+    reaches: of each package named so far; "" is the file's own folders.
+    """
     if not name.startswith("package://"):
-        return reach.find(name.removeprefix("file://"), urdf.parent), reach
+        return reaches[""].find(name.removeprefix("file://"), urdf.parent), reaches[""]
     inside = name.removeprefix("package://")
     own = inside.partition("/")[0]
     above = [f for f in urdf.resolve().parents if own not in ("", ".", "..") and (f / own).is_dir()]
     if not above:
         raise FormatError(f"{urdf.name} names a mesh that is not there: {name}", f"No folder above it holds '{own}'.")
-    reach = Reach(urdf.name, (above[0] / own).resolve())
+    reach = reaches.setdefault(own, Reach(urdf.name, (above[0] / own).resolve()))
     return reach.find(inside, above[0]), reach
 
 
