@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -62,3 +63,10 @@ def _dying(marker: Path, always: bool, work: Callable[[T], R], task: T) -> R:
 
         build._write_png = killed
     return work(task)
+
+
+def tell_pid_and_sleep(path: Path) -> None:
+    """Write this process's number, then do nothing for long."""
+    path.with_suffix(".part").write_text(str(os.getpid()))
+    path.with_suffix(".part").rename(path)
+    time.sleep(60)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +122,39 @@ def test_a_stop_leaves_whole_states_only(tmp_path: Path) -> None:
     there = list((tmp_path / "a" / "renders").iterdir())
     assert 1 <= len(there) < 7 and all(len(list(folder.glob("*.png"))) == 25 for folder in there)
     assert not (tmp_path / "a" / ".partial").exists()
+
+
+def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None:
+    lines = (
+        "from pathlib import Path",
+        "from partrm_viewer.dataset_pool import LocalPool",
+        "from tests.partrm_viewer.small_objects import tell_pid_and_sleep",
+        f"list(LocalPool(1).run(tell_pid_and_sleep, [Path({str(tmp_path / 'pid')!r})], lambda: None))",
+    )
+    master = subprocess.Popen([sys.executable, "-c", "\n".join(lines)], cwd=Path(__file__).parents[2])
+    try:
+        _until((tmp_path / "pid").exists)
+    finally:
+        master.kill()
+        master.wait()
+    worker = int((tmp_path / "pid").read_text())
+    _until(lambda: _gone(worker))
+
+
+def _until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    state = Path(f"/proc/{pid}/stat")  # ended, but nobody has asked how
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_full_disk_stops_with_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
