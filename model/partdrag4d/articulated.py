@@ -234,8 +234,10 @@ def piece(
         flat = -flat
     unit = flat / area[:, None]
     # Vertices at one place are one corner, whatever their texture coordinates.
-    extent = max(float(np.ptp(vertices, axis=0).max()), 1e-9)
-    _, same = np.unique(np.round(vertices / extent, 5), axis=0, return_inverse=True)
+    low = vertices.min(axis=0, initial=FAR)
+    extent = max(float(np.ptp(vertices, axis=0).max()), 1e-9) if len(vertices) else 1.0
+    x, y, z = np.round((vertices - low) * (1e5 / extent)).astype(np.int64).T
+    _, same = np.unique((x << 40) + (y << 20) + z, return_inverse=True)
     corners = same.reshape(-1)[faces].reshape(-1)
     order = np.argsort(corners, kind="stable")
     normals = _rounded(corners[order], order, unit, area)

@@ -56,10 +56,10 @@ def window_of(photo: Camera, crop: Camera) -> tuple[float, float, float]:
     return photo.cx - crop.cx * scale, photo.cy - crop.cy * scale, crop.width * scale
 
 
-def widened(crop: Camera, fill: float) -> Camera:
-    """Look at the same from the same place through a wider lens, so that the object takes `fill` of the frame."""
-    narrower = fill / FILL
-    return replace(crop, fx=crop.fx * narrower, fy=crop.fy * narrower)
+def reframed(crop: Camera, fill: float, lift: float = 0.0) -> Camera:
+    """Look from the same place so that the object takes `fill` of the frame's side and lies `lift` of it higher."""
+    smaller = fill / FILL
+    return replace(crop, fx=crop.fx * smaller, fy=crop.fy * smaller, cy=crop.cy - lift * crop.height)
 
 
 def view_cameras(crop: Camera, size: int) -> tuple[Camera, ...]:

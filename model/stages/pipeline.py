@@ -23,7 +23,7 @@ from model.stages.multiview import multiview
 from model.stages.multiview_zero123 import SidesDrawer, open_sides
 from model.stages.part_mask import nearest_object_pixel
 from model.stages.predict import Predictor, Rasterize, pull, surface_picture
-from model.stages.predict_partrm import PartRMPredictor, fill_of, load_partrm
+from model.stages.predict_partrm import PartRMPredictor, framing_of, load_partrm
 from model.stages.propagate import spread_of
 from model.stages.reconstruct import reconstruct
 from model.stages.refine import PartFinder
@@ -69,7 +69,7 @@ class Pipeline:
                 self.finder,
                 rasterize,
                 spread=spread_of(weights),
-                fill=fill_of(weights),
+                framing=framing_of(weights),
                 sides=drawn,
                 warms_up=self.device.type == "cuda",
             )

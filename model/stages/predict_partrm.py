@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from model.network.partrm import PRESETS, PartRM, from_weights, gaussians_from_o
 from model.network.partrm_input import SIZE, partdrag4d_cameras, prepare_views
 from model.network.precision import fastest_dtype
 from model.progress import Progress, silent
-from model.stages.frame import FILL, widened, window_of
+from model.stages.frame import FILL, reframed, window_of
 from model.stages.multiview import cut
 from model.stages.multiview_zero123 import SidesDrawer
 from model.stages.predict import EmbeddedPredictor, Rasterize, by_part, pull, seen_state
@@ -29,10 +29,20 @@ from model.stages.propagate import SPREAD, onto_part, propagate
 from model.stages.state import Part, Prediction, State
 
 KEPT = 3  # states whose views are not made again
-FRAMED = 0.45  # of the frame's side, the object's longer side in PartDrag-4D's views
-FRAMED_AS = {"objaverse_hq": FILL}  # not known of its views
 FAINT = 0.005  # Gaussians less opaque than this are left out
 NEAREST = 0.1  # how flat a lens may press the depths behind the object, see `carried`
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How large the objects are in the views that a network was trained with, and where; parts of the frame's side."""
+
+    fill: float  # the longer side
+    lift: float  # the middle above the frame's
+
+
+FRAMING = Framing(0.43, 0.16)  # PartDrag-4D's: its cameras look at a point below its objects
+FRAMING_OF = {"objaverse_hq": Framing(FILL, 0.0)}  # nothing is known of its views
 
 
 class PartRMPredictor:
@@ -51,17 +61,17 @@ class PartRMPredictor:
         rasterize: Rasterize,
         size: int = SIZE,
         spread: int = SPREAD,
-        fill: float = FRAMED,
+        framing: Framing = FRAMING,
         sides: SidesDrawer | None = None,
         warms_up: bool = False,
     ) -> None:
         """Take the network, the side of its views, px (a power of two), and how many drags it gets for each one.
 
-        fill: how much of its views' side the object takes, as in what the network was trained on.
+        framing: of the object in its views, as in those that the network was trained with.
         warms_up: the device is slow the first time (a GPU loads and chooses its kernels), so `prepare` asks it once.
         """
         self.network, self.embedded, self.rasterize = network, embedded, rasterize
-        self.size, self.spread, self.fill, self.sides = size, spread, fill, sides
+        self.size, self.spread, self.framing, self.sides = size, spread, framing, sides
         self._cold = warms_up
         self._views: deque[tuple[State, torch.Tensor]] = deque(maxlen=KEPT)
 
@@ -101,8 +111,8 @@ class PartRMPredictor:
         return Prediction(after, first, motion, times)
 
     def framed(self, state: State) -> State:
-        """Return the state seen through the lens that makes the object as large as the network knows it."""
-        return replace(state, crop=widened(state.crop, self.fill))
+        """Return the state with its crop as the network knows it."""
+        return replace(state, crop=reframed(state.crop, self.framing.fill, self.framing.lift))
 
     def prepare(self, state: State, progress: Progress = silent) -> None:
         """Do now what the first pull on a state needs; may be stopped, and goes on when it is called again."""
@@ -175,7 +185,8 @@ def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:
 
     Both cameras look at their world's origin. With equal lenses this is a similarity: turn, and scale by the ratio of
     the distances. Otherwise it is the projective map (lines stay lines) that is one at the origin and keeps every
-    point at its place in the frame; each Gaussian is then scaled by as much as its surroundings are.
+    point at its place in the frame; each Gaussian is then scaled by as much as its surroundings are. Where one lens is
+    shifted against the other, the world is sheared along the line of sight.
     """
     tan_s, tan_t = (0.5 * c.height / c.fy for c in (source, target))
     z_s, z_t = (float(np.linalg.norm(c.position)) for c in (source, target))
@@ -186,7 +197,9 @@ def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:
     # z' = a z / (1 + c z), with z' = z_t and dz' / dz = (z_t tan_t) / (z_s tan_s) where z = z_s
     new_depth = z_t / z_s * r * depth / np.maximum(1 + (r - 1) * depth / z_s, NEAREST)
     grow = (new_depth / (depth * r))[:, None]  # (N, 1) across the line of sight
-    moved = np.concatenate([local[:, :2] * grow, -new_depth[:, None]], axis=1)
+    larger = target.width / source.width
+    aside = np.array([source.cx * larger - target.cx, target.cy - source.cy * larger]) / (target.fx, target.fy)
+    moved = np.concatenate([local[:, :2] * grow + aside * new_depth[:, None], -new_depth[:, None]], axis=1)
     R = target.T_world_camera[:3, :3]
     turn = quaternion_from_matrix(R @ T[:3, :3])
     return replace(
@@ -197,9 +210,9 @@ def carried(gaussians: Gaussians, source: Camera, target: Camera) -> Gaussians:
     )
 
 
-def fill_of(weights: str | Path) -> float:
-    """Tell how large a PartRM knows its objects, by the name of its weights or their file."""
-    return FRAMED_AS.get(Path(weights).stem, FRAMED)
+def framing_of(weights: str | Path) -> Framing:
+    """Tell how a PartRM knows its objects, by the name of its weights or their file."""
+    return FRAMING_OF.get(Path(weights).stem, FRAMING)
 
 
 def load_partrm(name_or_path: str | Path, device: torch.device) -> PartRM:

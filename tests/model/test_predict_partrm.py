@@ -19,15 +19,16 @@ from model.network.partrm import PartRM
 from model.network.partrm_input import partdrag4d_cameras
 from model.network.zero123 import Zero123
 from model.progress import Progress, silent
-from model.stages.frame import FILL, input_camera, window_of
+from model.stages.frame import FILL, input_camera, reframed, window_of
 from model.stages.multiview_zero123 import Sides, SidesDrawer
 from model.stages.pipeline import Pipeline, find_sides
 from model.stages.predict import EmbeddedPredictor, surface_picture
 from model.stages.predict_partrm import (
-    FRAMED,
+    FRAMING,
+    Framing,
     PartRMPredictor,
     carried,
-    fill_of,
+    framing_of,
     input_pictures,
     load_partrm,
     spread_drags,
@@ -138,7 +139,7 @@ def test_with_equal_lenses_the_way_is_a_similarity() -> None:
 
 def test_the_way_back_ends_where_it_began() -> None:
     here = two_halves().gaussians
-    crop, lens = input_camera(0.3, 35.0, 64), partdrag4d_cameras()[0]
+    crop, lens = reframed(input_camera(0.3, 35.0, 64), 0.4, 0.15), partdrag4d_cameras()[0]
     back = carried(carried(here, crop, lens), lens, crop)
     np.testing.assert_allclose(back.positions, here.positions, atol=1e-5)
     np.testing.assert_allclose(back.scales, here.scales, rtol=1e-4)
@@ -171,19 +172,20 @@ def test_pictures_are_the_image_and_the_gaussians_on_white() -> None:
     assert (seen & shown).sum() / (seen | shown).sum() > 0.9
 
 
-def test_the_network_sees_the_object_as_large_as_it_knows_it() -> None:
+def test_the_network_sees_the_object_as_large_and_where_it_knows_it() -> None:
     before, made = two_halves(), predictor()  # the square takes half of its crop
-    shares = {}
-    for fill in (FILL, FRAMED):
-        made.fill = fill
+    for framing in (Framing(FILL, 0.0), FRAMING):
+        made.framing = framing
         framed = made.framed(before)
-        white = input_pictures(framed, partdrag4d_cameras(512)[:1], surface_picture)[0].min(2)
-        shares[fill] = float((white[256] < 0.5).mean())
-        centre = np.array([framed.crop.cx, framed.crop.cy])
-        np.testing.assert_allclose(framed.crop.project(np.zeros(3))[0], centre, atol=1e-9)
-    assert shares[FILL] == pytest.approx(0.5, abs=0.01)
-    assert shares[FRAMED] == pytest.approx(0.5 * FRAMED / FILL, abs=0.01)
-    assert (fill_of("partdrag4d"), fill_of(Path("x/objaverse_hq.safetensors"))) == (FRAMED, FILL)
+        camera = partdrag4d_cameras(512)[0]
+        white = input_pictures(framed, [camera], surface_picture)[0].min(2)
+        rows, columns = np.nonzero(white < 0.5)
+        assert np.ptp(columns) / 512 == pytest.approx(0.5 * framing.fill / FILL, abs=0.01)
+        assert rows.mean() / 512 == pytest.approx(0.5 - framing.lift, abs=0.01)
+        # the Gaussians lie where the picture shows them
+        pixels, _ = camera.project(carried(before.gaussians, framed.crop, camera).positions)
+        np.testing.assert_allclose(pixels.mean(0), (columns.mean(), rows.mean()), atol=3)
+    assert (framing_of("partdrag4d"), framing_of(Path("x/objaverse_hq.safetensors")).lift) == (FRAMING, 0)
 
 
 def test_drags_are_spread_over_the_part_in_the_512_frame() -> None:
