@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
 from partrm_viewer import arguments
@@ -79,6 +80,7 @@ def _build(options: argparse.Namespace) -> int:
         raise PartRMError(
             "Which Python has Blender?", "Name it: --blender PYTHON (docs/scale.md tells how to make one)."
         )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends jobs on clusters ends us as Ctrl-C does
     root = options.out.resolve()
     order = building.Order(root, options.preset, options.seed, options.blender or "")
     pool = RayPool(options.ray) if options.ray else LocalPool(options.workers)
