@@ -95,9 +95,11 @@ def build(
         if sam:
             left += propagate(order.root, order.seed, progress)
     except BaseException:
+        pool.close()
         with suppress(PartRMError):  # what stopped us is the news
             finish()
         raise
+    pool.close()
     finish()
     progress(1.0, "done")
     return Report(len(objects), built, kept, tuple(left), peak, time.monotonic() - start)

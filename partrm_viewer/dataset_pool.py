@@ -39,16 +39,22 @@ class Pool(Protocol):
         self, work: Callable[[T], R], tasks: Sequence[T], stop: Callable[[], None]
     ) -> Iterator[tuple[T, R | Lost]]: ...
 
+    def close(self) -> None:
+        """Let the workers go."""
+        ...
+
 
 class LocalPool:
     """Worker processes on this computer, each with one task at a time: a death costs that task alone."""
 
     def __init__(self, workers: int = 0) -> None:
         self.workers = workers or os.cpu_count() or 1
+        self._free: list[ProcessPoolExecutor] = []
 
     def run(self, work: Callable[[T], R], tasks: Sequence[T], stop: Callable[[], None]) -> Iterator[tuple[T, R | Lost]]:
         waiting = deque((task, 1) for task in tasks)
-        free = [_process() for _ in range(min(self.workers, len(tasks)))]
+        free = self._free
+        free += [_process() for _ in range(min(self.workers, len(tasks)) - len(free))]
         busy: dict[Future[R], tuple[ProcessPoolExecutor, T, int]] = {}
         try:
             while waiting or busy:
@@ -74,8 +80,12 @@ class LocalPool:
         finally:
             if busy:
                 stop()
-            for process in [*free, *(process for process, _, _ in busy.values())]:
-                process.shutdown(wait=True, cancel_futures=True)
+                for process, _, _ in busy.values():
+                    process.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        while self._free:
+            self._free.pop().shutdown(wait=True)
 
 
 def _process() -> ProcessPoolExecutor:
@@ -138,3 +148,6 @@ class RayPool:
                 for ref in pending:
                     ray.cancel(ref)
                 ray.wait(list(pending), num_returns=len(pending), timeout=30)
+
+    def close(self) -> None:
+        pass  # the cluster goes on

@@ -38,6 +38,16 @@ def write_cabinet(folder: Path, name: str = "cabinet") -> Path:
     return path
 
 
+class HerePool:
+    """Runs tasks in this process."""
+
+    def run(self, work: Callable[[T], R], tasks: Sequence[T], stop: Callable[[], None]) -> Iterator[tuple[T, R | Lost]]:
+        return ((task, work(task)) for task in tasks)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 class DyingPool(LocalPool):
     """Kills its worker in the middle of a state: once, or whenever the task is tried."""
 
@@ -70,3 +80,11 @@ def tell_pid_and_sleep(path: Path) -> None:
     path.with_suffix(".part").write_text(str(os.getpid()))
     path.with_suffix(".part").rename(path)
     time.sleep(60)
+
+
+def write_when(task: tuple[Path | None, Path]) -> None:
+    """Wait for the first file, then write the second."""
+    first, second = task
+    while first is not None and not first.exists():
+        time.sleep(0.02)
+    second.touch()

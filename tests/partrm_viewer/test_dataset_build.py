@@ -27,8 +27,8 @@ from partrm_viewer.cli import main
 from partrm_viewer.dataset_build import build
 from partrm_viewer.dataset_index import find_sources
 from partrm_viewer.dataset_pool import LocalPool, RayPool
-from partrm_viewer.dataset_work import Order, guessed_category
-from tests.partrm_viewer.small_objects import DyingPool, write_cabinet
+from partrm_viewer.dataset_work import STOP, Order, Shard, Source, draw_shard, guessed_category
+from tests.partrm_viewer.small_objects import DyingPool, HerePool, write_cabinet, write_when
 
 with_ray = pytest.mark.filterwarnings("default")  # Ray has warnings of its own
 pytest.importorskip("trimesh", reason="the extra [dataset] is not installed")
@@ -54,7 +54,7 @@ def test_what_is_written_is_what_the_reader_reads(tmp_path: Path) -> None:
     source = write_cabinet(tmp_path)
     lists = listed(tmp_path, "cabinet_0_0_10", "cabinet_0_5_10", "cabinet_0_9", "sofa_0_0", "cabinet_2_0")
     root = tmp_path / "data"
-    report = build([str(source)], Order(root), LocalPool(1), lists)
+    report = build([str(source)], Order(root), HerePool(), lists)
     data = open_dataset(root)
     shut, wide = StateId.parse("cabinet_0_0_10"), StateId.parse("cabinet_0_5_10")
     assert data.ids("train") == (shut, wide) and data.ids("val") == () and data.category(shut) == "StorageFurniture"
@@ -98,7 +98,7 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     # Nothing is done twice, and what a user has broken is mended.
     (tmp_path / "b" / "renders" / "cabinet_0_1" / "003.png").unlink()
-    again = build([source], Order(tmp_path / "b"), LocalPool(1), lists)
+    again = build([source], Order(tmp_path / "b"), HerePool(), lists)
     assert (again.built, again.kept) == (1, 1)
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
 
@@ -115,13 +115,27 @@ def test_a_stop_leaves_whole_states_only(tmp_path: Path) -> None:
         if fraction > 0:
             raise Cancelled
 
-    source = str(write_cabinet(tmp_path))
-    lists = listed(tmp_path, "cabinet_0_1", *(f"cabinet_1_{k}" for k in range(6)))
+    root, lists = tmp_path / "a", listed(tmp_path, "cabinet_0_1", "cabinet_1_2")
     with pytest.raises(Cancelled):
-        build([source], Order(tmp_path / "a"), LocalPool(2), lists, progress=stopping)
-    there = list((tmp_path / "a" / "renders").iterdir())
-    assert 1 <= len(there) < 7 and all(len(list(folder.glob("*.png"))) == 25 for folder in there)
-    assert not (tmp_path / "a" / ".partial").exists()
+        build([str(write_cabinet(tmp_path))], Order(root), HerePool(), lists, progress=stopping)
+    assert [len(list(folder.glob("*.png"))) for folder in (root / "renders").iterdir()] == [25]
+    assert (root / "lists" / "train.txt").read_text() == "cabinet_0_1\n" and not (root / ".partial").exists()
+    # A worker that is told to stop begins nothing new.
+    (root / ".partial").mkdir()
+    (root / ".partial" / STOP).touch()
+    source = Source(Order(root), str(tmp_path / "cabinet.urdf"), "cabinet")
+    assert draw_shard(Shard(source, "StorageFurniture", (StateId("cabinet", 1, 2),))).built == 0
+
+
+def test_whoever_leaves_early_stops_the_workers_and_waits_for_them(tmp_path: Path) -> None:
+    pool = LocalPool(2)
+    tasks = [(None, tmp_path / "left"), (tmp_path / "stop", tmp_path / "ended")]
+    results = pool.run(write_when, tasks, (tmp_path / "stop").touch)
+    assert next(results)[0] == tasks[0]  # the other waits to be stopped
+    assert not (tmp_path / "ended").exists()
+    results.close()  # type: ignore[attr-defined]
+    assert (tmp_path / "ended").exists()
+    pool.close()
 
 
 def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None:
@@ -202,7 +216,7 @@ def test_two_objects_of_one_name_are_told_apart(tmp_path: Path) -> None:
 def test_a_list_that_names_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("hello\n")
     with pytest.raises(FormatError, match="names no state"):
-        build(["a.urdf"], Order(tmp_path / "a"), LocalPool(1), [tmp_path / "list.txt"])
+        build(["a.urdf"], Order(tmp_path / "a"), HerePool(), [tmp_path / "list.txt"])
 
 
 @pytest.mark.parametrize(
@@ -216,9 +230,9 @@ def test_categories_are_guessed_from_names(name: str, category: str) -> None:
 def test_blender_must_be_named_and_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["dataset", "build", str(write_cabinet(tmp_path)), "-o", str(tmp_path / "a"), "--renderer", "blender"]
     assert main(words) == 2 and "--blender" in capsys.readouterr().err
-    words += ["--blender", "/bin/false", "--workers", "1", "--list", str(listed(tmp_path, "cabinet_0_0")[0])]
-    assert main(words) == 0
-    assert "cabinet_0_0: Blender has failed" in capsys.readouterr().out
+    order = Order(tmp_path / "a", blender="/bin/false")
+    report = build([words[2]], order, HerePool(), listed(tmp_path, "cabinet_0_0"))
+    assert [(one.what, one.why.partition(":")[0]) for one in report.left_out] == [("cabinet_0_0", "Blender has failed")]
 
 
 @with_ray
@@ -237,7 +251,7 @@ def test_three_computers_write_the_same_bytes_as_one_process(tmp_path: Path) -> 
 
     paths = [str(write_cabinet(tmp_path, name)) for name in ("one", "two", "three")]
     lists = listed(tmp_path, "one_0_0", "one_1_5", "two_1_3_01", "three_0_4")
-    build(paths, Order(tmp_path / "alone"), LocalPool(1), lists)
+    build(paths, Order(tmp_path / "alone"), HerePool(), lists)
     cluster = Cluster()
     try:
         for _ in range(3):
