@@ -90,6 +90,7 @@ def test_what_is_written_is_what_the_reader_reads(tmp_path: Path) -> None:
     assert len(told["left_out"]) == 3 and not (root / ".partial").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
     source, lists = str(write_cabinet(tmp_path)), listed(tmp_path, "cabinet_0_1", "cabinet_1_2")
     undisturbed = build([source], Order(tmp_path / "a"), LocalPool(2), lists)
