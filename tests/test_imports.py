@@ -48,7 +48,7 @@ PUBLISHED_AS = {
     "cv2": "opencv-python-headless",
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
-OPTIONAL = {"gsplat", "diff_gaussian_rasterization", "huggingface_hub"}  # found by import, never required
+OPTIONAL = {"gsplat", "diff_gaussian_rasterization", "huggingface_hub", "bpy"}  # found by import, never required
 UNSEEN = {"PyOpenGL"}  # vispy's, for gl="gl+"
 
 SOURCES = [ROOT / "main.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]

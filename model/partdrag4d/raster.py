@@ -1,4 +1,7 @@
-"""Draw mesh objects: a z-buffer over triangles, textures looked up bilinearly, four samples a pixel."""
+"""Draw mesh objects: four samples a pixel decide what is seen, then each pixel's surfaces are shaded once.
+
+Textures are read from pyramids, along the longer side of a pixel's footprint, so that fine patterns do not flicker.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ from numba import njit
 
 from model.camera import Camera
 from model.partdrag4d.articulated import ArticulatedObject
+from model.partdrag4d.light import LINEAR, STUDIO, TONE, lit
 from model.partdrag4d.scene import OUTSIDE
+from model.partdrag4d.soup import Posed, posed
 
-SAMPLES = 2  # a pixel's side
 NEAR = 1e-2
-BACK = 1.0005  # a face seen from behind lies this much farther away: of two faces at one place the front one shows
-LAMP = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # towards it, world
-AMBIENT, SKY, DIRECT = 0.55, 0.06, 0.38
+BACK = 1 / 1.0005  # a face seen from behind counts as that much less near: of two at one place the front one shows
+SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.125, 0.625], [0.625, 0.875]])  # in a pixel, about its middle
+TAPS = 4  # at most, along a pixel's footprint on a texture
+NOBODY = -1
+EDGE = -1e-9  # triangles that share an edge leave no gap between them
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,103 +42,213 @@ class Drawn:
 
 
 @njit(cache=True, nogil=True)
-def _fill(
-    pixels: np.ndarray, depths: np.ndarray, normals: np.ndarray, towards: np.ndarray, uv: np.ndarray,
-    colours: np.ndarray, texture: np.ndarray, link: int, lamp: np.ndarray, light: np.ndarray, fog: float,
-    z: np.ndarray, rgb: np.ndarray, links: np.ndarray,
+def _cover(
+    pixels: np.ndarray, nearness: np.ndarray, faces: np.ndarray, samples: np.ndarray,
+    near: np.ndarray, owner: np.ndarray,
 ) -> None:  # fmt: skip
-    """Draw one piece into the buffers: corners (F, 3, ..) in pixels, with depths, normals and directions to the eye."""
-    size = len(z)
-    rows, columns = texture.shape[0], texture.shape[1]
-    n, w = np.empty(3), np.empty(3)
-    for f in range(len(pixels)):
-        if min(depths[f, 0], depths[f, 1], depths[f, 2]) < fog:
+    """Find for each sample the nearest face: pixels (V, 2), nearness (V,) = 1 / depth, 0 = too near to be drawn."""
+    size = len(near)
+    for f in range(len(faces)):
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+        na, nb, nc = nearness[i], nearness[j], nearness[k]
+        if na <= 0 or nb <= 0 or nc <= 0:
             continue
-        ax, ay, bx, by, cx, cy = (
-            pixels[f, 0, 0], pixels[f, 0, 1], pixels[f, 1, 0], pixels[f, 1, 1], pixels[f, 2, 0], pixels[f, 2, 1],
-        )  # fmt: skip
+        ax, ay, bx, by, cx, cy = pixels[i, 0], pixels[i, 1], pixels[j, 0], pixels[j, 1], pixels[k, 0], pixels[k, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if abs(area) < 1e-12:
             continue
-        far = BACK if area > 0 else 1.0  # y grows downwards: a front face turns the other way
-        x0, x1 = max(0, math.floor(min(ax, bx, cx) - 0.5)), min(size - 1, math.ceil(max(ax, bx, cx) - 0.5))
-        y0, y1 = max(0, math.floor(min(ay, by, cy) - 0.5)), min(size - 1, math.ceil(max(ay, by, cy) - 0.5))
+        x0, x1 = max(0, math.floor(min(ax, bx, cx))), min(size - 1, math.floor(max(ax, bx, cx)))
+        y0, y1 = max(0, math.floor(min(ay, by, cy))), min(size - 1, math.floor(max(ay, by, cy)))
+        if x0 > x1 or y0 > y1:
+            continue
+        back = BACK if area > 0 else 1.0  # y grows downwards: a front face turns the other way
+        # Barycentric shares and nearness are linear in the picture: a x + b y + c.
+        a0, b0, c0 = (by - cy) / area, (cx - bx) / area, (bx * cy - by * cx) / area
+        a1, b1, c1 = (cy - ay) / area, (ax - cx) / area, (cx * ay - cy * ax) / area
+        an = ((na - nc) * a0 + (nb - nc) * a1) * back
+        bn = ((na - nc) * b0 + (nb - nc) * b1) * back
+        cn = ((na - nc) * c0 + (nb - nc) * c1 + nc) * back
+        wide = (x1 - x0) > 3
         for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                px, py = x + 0.5, y + 0.5
-                w[0] = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
-                w[1] = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
+            left, right = x0, x1
+            if wide:  # long rows: only what lies between the edges, a pixel more on each side
+                low, high = float(x0), float(x1)
+                for e in range(3):
+                    a = a0 if e == 0 else (a1 if e == 1 else -a0 - a1)
+                    b = b0 if e == 0 else (b1 if e == 1 else -b0 - b1)
+                    c = c0 if e == 0 else (c1 if e == 1 else 1.0 - c0 - c1)
+                    most = max(b * y, b * (y + 1)) + c  # over the row's height
+                    if a > 1e-12:
+                        low = max(low, -most / a - 2.0)
+                    elif a < -1e-12:
+                        high = min(high, -most / a + 1.0)
+                    elif most < EDGE:
+                        high = -1.0
+                left, right = max(x0, math.floor(low)), min(x1, math.ceil(high))
+            for x in range(left, right + 1):
+                for s in range(4):
+                    px, py = x + samples[s, 0], y + samples[s, 1]
+                    w0 = a0 * px + b0 * py + c0
+                    w1 = a1 * px + b1 * py + c1
+                    if w0 < EDGE or w1 < EDGE or 1.0 - w0 - w1 < EDGE:
+                        continue
+                    n = an * px + bn * py + cn
+                    if n > near[y, x, s]:
+                        near[y, x, s], owner[y, x, s] = n, f
+
+
+@njit(cache=True, nogil=True)
+def _texel(texels: np.ndarray, level: np.ndarray, u: float, v: float, share: float, out: np.ndarray) -> None:
+    """Add one level's bilinear colour at (u, v), repeated, times share, to out (3,)."""
+    first, columns, rows = level[0], level[1], level[2]
+    s, r = u * columns - 0.5, v * rows - 0.5
+    i, j = math.floor(s), math.floor(r)
+    a, b = s - i, r - j
+    i0, i1, r0, r1 = int(i) % columns, int(i + 1) % columns, int(j) % rows, int(j + 1) % rows
+    for k in range(3):
+        top = (1 - a) * texels[first + r0 * columns + i0, k] + a * texels[first + r0 * columns + i1, k]
+        bottom = (1 - a) * texels[first + r1 * columns + i0, k] + a * texels[first + r1 * columns + i1, k]
+        out[k] += share * ((1 - b) * top + b * bottom)
+
+
+@njit(cache=True, nogil=True)
+def _textured(
+    texels: np.ndarray, levels: np.ndarray, u: float, v: float, ux: float, vx: float, uy: float, vy: float,
+    out: np.ndarray,
+) -> None:  # fmt: skip
+    """Write a texture's colour (3,), 0..255, over a pixel's footprint: (ux, vx) and (uy, vy) are its two sides."""
+    columns, rows = levels[0, 1], levels[0, 2]
+    out[:] = 0.0
+    if columns == 1 and rows == 1:
+        _texel(texels, levels[0], u, v, 1.0, out)
+        return
+    lx, ly = math.hypot(ux * columns, vx * rows), math.hypot(uy * columns, vy * rows)
+    long, short = max(lx, ly), min(lx, ly)
+    along_u, along_v = (ux, vx) if lx >= ly else (uy, vy)
+    short = max(short, long / TAPS, 1.0)
+    taps = max(1, min(TAPS, math.ceil(long / short - 1e-6)))
+    level = min(math.log2(short), len(levels) - 1.0)
+    lower = int(level)
+    upper, mixed = min(lower + 1, len(levels) - 1), level - lower
+    for t in range(taps):
+        d = (t + 0.5) / taps - 0.5
+        _texel(texels, levels[lower], u + d * along_u, v + d * along_v, (1.0 - mixed) / taps, out)
+        if mixed > 0:
+            _texel(texels, levels[upper], u + d * along_u, v + d * along_v, mixed / taps, out)
+
+
+@njit(cache=True, nogil=True)
+def _shade(
+    owner: np.ndarray, near: np.ndarray, samples: np.ndarray, pixels: np.ndarray, nearness: np.ndarray,
+    vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, colours: np.ndarray, uv: np.ndarray,
+    textures: np.ndarray, levels: np.ndarray, texels: np.ndarray, links: np.ndarray, eye: np.ndarray,
+    light: np.ndarray, tone: np.ndarray, linear: np.ndarray,
+    rgba: np.ndarray, link: np.ndarray, depth: np.ndarray,
+) -> None:  # fmt: skip
+    """Colour each pixel: every face in it once, at the middle of its samples, as much as it has of them."""
+    size = len(owner)
+    a, b, w = np.empty(3), np.empty(3), np.empty(3)  # slopes along x and y, and value, of the shares
+    n, p, shade, seen, total = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    for y in range(size):
+        for x in range(size):
+            covered, nearest, farthest = 0, 0, np.inf
+            for s in range(4):
+                if owner[y, x, s] != NOBODY:
+                    covered += 1
+                    farthest = min(farthest, near[y, x, s])
+                    if near[y, x, s] > near[y, x, nearest]:
+                        nearest = s
+            if covered == 0:
+                continue
+            total[:] = 0.0
+            for s in range(4):
+                f = owner[y, x, s]
+                count, px, py = 0, 0.0, 0.0
+                for q in range(4):
+                    if owner[y, x, q] == f:
+                        if q < s:
+                            count = -9  # was its turn already
+                        count += 1
+                        px, py = px + samples[q, 0], py + samples[q, 1]
+                if f == NOBODY or count < 1:
+                    continue
+                px, py = x + px / count, y + py / count
+                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                ax, ay, bx, by, cx, cy = (
+                    pixels[i, 0], pixels[i, 1], pixels[j, 0], pixels[j, 1], pixels[k, 0], pixels[k, 1],
+                )  # fmt: skip
+                area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+                a[0], b[0] = (by - cy) / area, (cx - bx) / area
+                a[1], b[1] = (cy - ay) / area, (ax - cx) / area
+                a[2], b[2] = -a[0] - a[1], -b[0] - b[1]
+                w[0] = (px - bx) * a[0] + (py - by) * b[0]
+                w[1] = (px - cx) * a[1] + (py - cy) * b[1]
                 w[2] = 1.0 - w[0] - w[1]
-                if w[0] < 0 or w[1] < 0 or w[2] < 0:
-                    continue
-                inverse = w[0] / depths[f, 0] + w[1] / depths[f, 1] + w[2] / depths[f, 2]
-                t = far / inverse
-                if t >= z[y, x]:
-                    continue
-                z[y, x], links[y, x] = t, link
-                u, v, facing = 0.0, 0.0, 0.0
-                n[:] = 0.0
-                for k in range(3):
-                    share = w[k] / depths[f, k] / inverse
-                    u, v = u + share * uv[f, k, 0], v + share * uv[f, k, 1]
-                    for j in range(3):
-                        n[j] += share * normals[f, k, j]
-                        facing += share * normals[f, k, j] * towards[f, k, j]
+                inverse, slope_x, slope_y = 0.0, 0.0, 0.0
+                for c in range(3):
+                    at = nearness[faces[f, c]]
+                    inverse, slope_x, slope_y = inverse + w[c] * at, slope_x + a[c] * at, slope_y + b[c] * at
+                u, v, ux, vx, uy, vy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+                n[:], p[:] = 0.0, 0.0
+                for c in range(3):
+                    at = nearness[faces[f, c]] / inverse
+                    u, v = u + w[c] * at * uv[f, c, 0], v + w[c] * at * uv[f, c, 1]
+                    ux, vx = ux + a[c] * at * uv[f, c, 0], vx + a[c] * at * uv[f, c, 1]
+                    uy, vy = uy + b[c] * at * uv[f, c, 0], vy + b[c] * at * uv[f, c, 1]
+                    for d in range(3):
+                        n[d] += w[c] * at * normals[f, c, d]
+                        p[d] += w[c] * at * vertices[faces[f, c], d]
+                ux, vx = ux - u * slope_x / inverse, vx - v * slope_x / inverse
+                uy, vy = uy - u * slope_y / inverse, vy - v * slope_y / inverse
+                _textured(texels, levels[textures[f]], u, v, ux, vx, uy, vy, shade)
+                facing = (eye[0] - p[0]) * n[0] + (eye[1] - p[1]) * n[1] + (eye[2] - p[2]) * n[2]
                 norm = math.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]) + 1e-12
-                sign = (1.0 if facing >= 0 else -1.0) / norm
-                up = sign * n[1]
-                lit = light[0] + light[1] * up
-                lit += light[2] * max(0.0, sign * (n[0] * lamp[0] + n[1] * lamp[1] + n[2] * lamp[2]))
-                s, r = u * columns - 0.5, v * rows - 0.5
-                i, j0 = math.floor(s), math.floor(r)
-                a, b = s - i, r - j0
-                i0, i1, r0, r1 = i % columns, (i + 1) % columns, j0 % rows, (j0 + 1) % rows
-                for k in range(3):
-                    top = (1 - a) * texture[r0, i0, k] + a * texture[r0, i1, k]
-                    bottom = (1 - a) * texture[r1, i0, k] + a * texture[r1, i1, k]
-                    shade = ((1 - b) * top + b * bottom) / 255.0
-                    rgb[y, x, k] = min(1.0, shade * colours[f, k] * lit)
+                if facing < 0:
+                    norm = -norm
+                for d in range(3):
+                    n[d] /= norm
+                lit(light, shade, colours[f], p, n, eye, tone, linear, seen)
+                for d in range(3):
+                    total[d] += count * seen[d]
+                if f == owner[y, x, nearest]:
+                    # at the pixel's middle, unless that is beyond all that was seen (of a thin face, from the side)
+                    middle = inverse + (x + 0.5 - px) * slope_x + (y + 0.5 - py) * slope_y
+                    depth[y, x] = 1.0 / min(max(middle, 0.999 * farthest), 1.001 * near[y, x, nearest])
+                    link[y, x] = links[f]
+            for d in range(3):
+                rgba[y, x, d] = int(total[d] / covered * 255.0 + 0.5)
+            rgba[y, x, 3] = int(covered * 63.75 + 0.5)
 
 
-def draw(made: ArticulatedObject, amounts: Sequence[float] | np.ndarray, camera: Camera, size: int) -> Drawn:
-    """Draw an object with its joints at these amounts, size² pixels; colour on a transparent ground.
-
-    Mostly ambient light and one lamp, both fixed in the world.
-    """
-    fine = size * SAMPLES
-    lens = camera.resized(fine, fine)
-    z = np.full((fine, fine), np.inf)
-    rgb = np.zeros((fine, fine, 3))
-    links = np.full((fine, fine), OUTSIDE, np.uint8)
-    poses = made.poses(amounts)
-    light = np.array([AMBIENT, SKY, DIRECT])
-    for part in made.pieces:
-        T = poses[part.link]
-        vertices = part.vertices @ T[:3, :3].T + T[:3, 3]
-        pixels, depths = lens.project(vertices)
-        towards = camera.position - vertices
-        _fill(
-            pixels[part.faces], depths[part.faces], part.normals @ T[:3, :3].T, towards[part.faces],
-            part.uv, part.colours, part.texture, part.link, LAMP, light, NEAR, z, rgb, links,
-        )  # fmt: skip
-    return _gathered(z, rgb, links, size)
+def look(state: Posed, camera: Camera, size: int, light: np.ndarray = STUDIO) -> Drawn:
+    """Draw a posed object, size² pixels; colour on a transparent ground. `light` is one of model.partdrag4d.light."""
+    lens, soup = camera.resized(size, size), state.soup
+    pixels, depths = lens.project(state.vertices)
+    nearness = np.where(depths > NEAR, 1 / np.maximum(depths, NEAR), 0)
+    near = np.zeros((size, size, 4), np.float32)
+    owner = np.full((size, size, 4), NOBODY, np.int32)
+    _cover(pixels, nearness, soup.faces, SAMPLES, near, owner)
+    seen = Drawn(
+        np.zeros((size, size, 4), np.uint8), np.full((size, size), OUTSIDE, np.uint8),
+        np.zeros((size, size), np.float32),
+    )  # fmt: skip
+    _shade(
+        owner, near, SAMPLES, pixels, nearness, state.vertices, soup.faces, state.normals, soup.colours, soup.uv,
+        soup.textures, soup.levels, soup.texels, soup.links, camera.position, light, TONE, LINEAR,
+        seen.rgba, seen.link, seen.depth,
+    )  # fmt: skip
+    return seen
 
 
-def _gathered(z: np.ndarray, rgb: np.ndarray, links: np.ndarray, size: int) -> Drawn:
-    """Average the samples of each pixel; link and depth are those of its nearest sample."""
-
-    def blocks(a: np.ndarray) -> np.ndarray:
-        rest = a.shape[2:]
-        return a.reshape(size, SAMPLES, size, SAMPLES, *rest).swapaxes(1, 2).reshape(size, size, SAMPLES**2, *rest)
-
-    covered = blocks((links != OUTSIDE).astype(np.float64))
-    alpha = covered.mean(2)
-    colour = blocks(rgb).sum(2) / np.maximum(covered.sum(2), 1)[..., None]
-    near = blocks(z).argmin(2)[..., None]
-    depth = np.take_along_axis(blocks(z), near, 2)[..., 0]
-    link = np.take_along_axis(blocks(links), near, 2)[..., 0]
-    rgba = np.round(np.concatenate([colour, alpha[..., None]], 2) * 255).astype(np.uint8)
-    return Drawn(rgba, link, np.where(np.isfinite(depth), depth, 0).astype(np.float32))
+def draw(
+    made: ArticulatedObject,
+    amounts: Sequence[float] | np.ndarray,
+    camera: Camera,
+    size: int,
+    light: np.ndarray = STUDIO,
+) -> Drawn:
+    """Draw an object with its joints at these amounts, size² pixels; colour on a transparent ground."""
+    return look(posed(made, amounts), camera, size, light)
 
 
 def fitted(
