@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.camera import Camera
+from model.partdrag4d import circle
 
 SIZE = 256  # px, side of a view in the network
 RADIUS = 2.4  # world units, from camera 0 to the origin
@@ -21,21 +22,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet
 def partdrag4d_cameras(size: int = 512) -> list[Camera]:
     """Return the four views that the released weights know, normalised as they were in training.
 
-    They stand on a circle at azimuths of 0, 32.73, 65.45 and 98.18 degrees (linspace(0, 360, 12) has both ends),
-    and look down by 45 degrees at a point below the circle's centre; the world is tilted with camera 0.
+    They stand at azimuths of 0, 32.73, 65.45 and 98.18 degrees; the world is tilted with camera 0.
     """
-    target = np.array([-0.00168855, -0.38998815, 0.00711931])  # Blender's (x, y, z) is our (x, z, -y)
-    cameras = []
-    for azimuth in np.linspace(0, 2 * np.pi, 12)[:4]:
-        position = np.array([1.8735 * np.cos(azimuth), 1.5, -1.8735 * np.sin(azimuth)])
-        backward = (position - target) / np.linalg.norm(position - target)
-        right = np.cross([0.0, 1.0, 0.0], backward)
-        right /= np.linalg.norm(right)
-        pose = np.eye(4)
-        pose[:3] = np.stack([right, np.cross(backward, right), backward, position], axis=1)
-        lens = Camera.orbit(0, 0, 1, FOV_Y_DEG, size, size)
-        cameras.append(replace(lens, T_world_camera=pose))
-    return normalised(cameras)
+    return normalised(circle.partdrag4d_cameras(size, FOV_Y_DEG)[:4])
 
 
 def normalised(cameras: Sequence[Camera], radius: float = RADIUS) -> list[Camera]:

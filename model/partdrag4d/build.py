@@ -17,7 +17,8 @@ from model.errors import FormatError
 from model.formats import transforms
 from model.formats.disk import write_atomically
 from model.formats.ply import write_points
-from model.partdrag4d.dataset import SIZE, VIEWS, StateId
+from model.partdrag4d.circle import VIEWS
+from model.partdrag4d.dataset import SIZE, StateId
 from model.partdrag4d.raster import look
 from model.partdrag4d.soup import posed
 from model.partdrag4d.states import State, carried, numbers

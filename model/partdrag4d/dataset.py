@@ -24,12 +24,11 @@ from model.camera import Camera
 from model.errors import FormatError
 from model.formats.disk import unreadable
 from model.formats.ply import read_points
+from model.partdrag4d.circle import FOV_Y_DEG
 
 Split = Literal["train", "val", "all"]
 SIZE = 512  # px, side of every picture; drags are in its pixels
-VIEWS = 12
 STATES = 6  # of a part
-FOV_Y_DEG = float(np.rad2deg(2 * np.arctan(18 / 50)))  # a new Blender camera: 50 mm before a sensor of 36 mm
 SCALE, OFFSET = 0.42995866893870127, (-0.0121, -0.0070, 0.0120)  # from points to Blender's world, partdrag4d
 HALF_PIXEL = 0.5  # PartDrag-4D projects drags that much to the right and down
 Y_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # Blender's (x, y, z) is our (x, z, -y)

@@ -12,7 +12,8 @@ import numpy as np
 from model.camera import Camera
 from model.partdrag4d import light
 from model.partdrag4d.articulated import ArticulatedObject, Samples
-from model.partdrag4d.dataset import FOV_Y_DEG, OFFSET, SCALE, SIZE, VIEWS, Y_UP
+from model.partdrag4d.circle import VIEWS, partdrag4d_cameras
+from model.partdrag4d.dataset import OFFSET, SCALE, SIZE, Y_UP
 from model.partdrag4d.raster import look
 from model.partdrag4d.soup import posed
 from model.partdrag4d.states import State, carried, parts
@@ -133,28 +134,6 @@ def cameras(subject: Subject, states: Sequence[State]) -> list[Camera]:
     if subject.preset.name == "partdrag4d":
         return partdrag4d_cameras(SIZE)
     return plain_cameras(subject.made, [state.amounts for state in states])
-
-
-def partdrag4d_cameras(size: int) -> list[Camera]:
-    """Return PartDrag-4D's cameras, with its oddities.
-
-    They stand on a circle at a fixed height of 1.5, 2.4 away from the world's origin; but a TRACK_TO constraint turns
-    them to a point below it, so that they look down by 45° and objects hang in the upper half of their pictures.
-    The azimuths are linspace(0, 360°, 12) with both ends: the last view is the first again.
-    The lens is a new Blender camera's, 50 mm before 36 mm (39.598°), not the 49.1° that PartRM is trained to expect.
-    """
-    target = Y_UP @ np.array([-0.00168855, -0.00711931, -0.38998815])
-    radius = float(np.sqrt(2.4**2 - 1.5**2))
-    found = []
-    for azimuth in np.linspace(0, 2 * np.pi, VIEWS):
-        position = Y_UP @ np.array([radius * np.cos(azimuth), radius * np.sin(azimuth), 1.5])
-        backward = (position - target) / np.linalg.norm(position - target)
-        right = np.cross([0.0, 1.0, 0.0], backward)
-        right /= np.linalg.norm(right)
-        pose = np.eye(4)
-        pose[:3] = np.stack([right, np.cross(backward, right), backward, position], axis=1)
-        found.append(replace(Camera.orbit(0, 0, 1, FOV_Y_DEG, size, size), T_world_camera=pose))
-    return found
 
 
 def plain_cameras(made: ArticulatedObject, states: Sequence[Sequence[float]]) -> list[Camera]:

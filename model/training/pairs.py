@@ -17,7 +17,8 @@ from model.camera import Camera
 from model.errors import FormatError, PartRMError
 from model.network.partrm import PRESETS
 from model.network.partrm_input import rays, views_of
-from model.partdrag4d.dataset import VIEWS, DataSet, Split, StateId
+from model.partdrag4d.circle import VIEWS
+from model.partdrag4d.dataset import DataSet, Split, StateId
 from model.partdrag4d.gaussians_database import command, missing, on_white, read_target
 from model.partdrag4d.network_view import INPUT_VIEWS, network_cameras
 from model.training.augment import distorted, jittered

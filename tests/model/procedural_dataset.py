@@ -10,7 +10,8 @@ from PIL import Image
 
 from model.camera import Camera
 from model.formats.ply import write_points
-from model.partdrag4d.dataset import FOV_Y_DEG, OFFSET, SCALE, SIZE, Y_UP, StateId
+from model.partdrag4d.circle import FOV_Y_DEG
+from model.partdrag4d.dataset import OFFSET, SCALE, SIZE, Y_UP, StateId
 from model.partdrag4d.procedural import make_scene
 from model.partdrag4d.scene import Buffers, Scene
 from model.partdrag4d.tracer import trace

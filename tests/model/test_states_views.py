@@ -10,7 +10,7 @@ import pytest
 
 from model.articulation.joint import Joint
 from model.network.partrm_input import normalised, partdrag4d_cameras
-from model.partdrag4d import views
+from model.partdrag4d import circle, views
 from model.partdrag4d.articulated import ArticulatedObject, Movable, Samples, load, piece
 from model.partdrag4d.dataset import SIZE, StateId
 from model.partdrag4d.states import all_states, named, parts
@@ -89,7 +89,7 @@ def test_the_seed_chooses_the_others() -> None:
 
 
 def test_the_preset_has_partdrag4ds_cameras() -> None:
-    cameras = views.partdrag4d_cameras(SIZE)
+    cameras = circle.partdrag4d_cameras(SIZE)
     for ours, known in zip(normalised(cameras), partdrag4d_cameras(SIZE)):
         np.testing.assert_allclose(ours.T_world_camera, known.T_world_camera, atol=1e-4)
     assert cameras[0].fov_y_deg == pytest.approx(39.598, abs=1e-3)
@@ -154,7 +154,7 @@ def test_an_objects_own_samples_are_kept() -> None:
 
 def test_view_0_sees_the_points_that_nothing_hides() -> None:
     it = views.subject(chest(2), "chest", "X", views.PRESETS["partdrag4d"], 0)
-    camera = views.partdrag4d_cameras(SIZE)[0]
+    camera = circle.partdrag4d_cameras(SIZE)[0]
     points = moved(it.samples, it.made.poses([0, 0]))
     seen = visible(points, camera, views.look(views.posed(it.made, [0, 0]), camera, SIZE).depth)
     found = np.zeros(len(points), bool)

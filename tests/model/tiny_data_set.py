@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from model.formats.ply import write_points
-from model.partdrag4d.dataset import FOV_Y_DEG, OFFSET, SCALE, SIZE, VIEWS, DataSet, StateId, open_dataset
+from model.partdrag4d.circle import FOV_Y_DEG, VIEWS
+from model.partdrag4d.dataset import OFFSET, SCALE, SIZE, DataSet, StateId, open_dataset
 
 RADIUS = 0.25  # world units
 TARGET = np.array([-0.00168855, -0.00711931, -0.38998815])  # Blender's axes, as all of this
