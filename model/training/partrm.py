@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 
 from model import weights
 from model.errors import WeightsError
-from model.network.extra import load_triton
 from model.network.partrm import PRESETS, PartRM
 from model.partdrag4d.dataset import DataSet
 from model.training.checkpoint import export
@@ -25,7 +23,6 @@ from model.training.pairs import Pairs, check_targets
 from model.training.partrm_pictures import sheet
 from model.training.recipe import WARM_UP_SHARE, Recipe, What
 
-LONG = 5000  # samples to come that make compiling the network worth while
 NEW = ("unet.alpha", "unet.drag_position_net.", "unet.conv_merges.")  # what PartRM has and LGM has not
 
 
@@ -73,10 +70,6 @@ def run(
         check_targets(pairs)
     torch.manual_seed(plan.seed)
     net = new_network(plan.network, None if saved else plan.start_from)
-    if compiled := plan.device == "cpu" and bool(shutil.which("g++")) and plan.samples > LONG:
-        load_triton()
-        net.to(memory_format=torch.channels_last)
-        net.unet.compile()  # a step takes two thirds of the time, after a minute
     warm_up = max(2, min(r.warm_up_steps, int(WARM_UP_SHARE * steps))) / steps  # OneCycleLR divides by one less
 
     def losses(model: nn.Module, batch: Sample) -> Terms:
@@ -86,7 +79,7 @@ def run(
         return appearance_loss(made, batch, r, rasterize, perceptual)
 
     told: dict[str, Any] = {"network": plan.network, "size": PRESETS[plan.network].size, "pairs": len(pairs)}
-    told |= {"compiled": compiled, "seed": plan.seed} | asdict(r)
+    told |= {"seed": plan.seed} | asdict(r)
     if plan.what == "appearance":
         told["third loss"] = plan.perceptual
     job = Job(
