@@ -30,7 +30,8 @@ SPOKEN = (
     ("dishwasher", "Dishwasher"), ("laptop", "Laptop"), ("microwave", "Microwave"), ("oven", "Oven"),
     ("fridge", "Refrigerator"), ("refrigerator", "Refrigerator"), ("washingmachine", "WashingMachine"),
     ("washing_machine", "WashingMachine"), ("trash", "TrashCan"), ("cabinet", "StorageFurniture"),
-    ("drawer", "StorageFurniture"), ("counter", "StorageFurniture"),
+    ("drawer", "StorageFurniture"), ("counter", "StorageFurniture"), ("table", "StorageFurniture"),
+    ("desk", "StorageFurniture"),
 )  # fmt: skip  # words in names of files that do not say what they hold
 CREASE = float(np.cos(np.deg2rad(40)))  # faces that meet at a flatter angle are shaded as one round surface
 

@@ -36,14 +36,14 @@ def add(verbs: Verbs) -> None:
 
 
 def _gaussians(options: argparse.Namespace) -> int:
-    from partrm_viewer import dataset_gaussians
+    from partrm_viewer.dataset import gaussians
 
     o = options
-    return dataset_gaussians.run(o.root, o.how, o.network, o.weights, o.device)
+    return gaussians.run(o.root, o.how, o.network, o.weights, o.device)
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from partrm_viewer.dataset_inspect import inspect
+    from partrm_viewer.dataset.inspect import inspect
 
     print(inspect(options.file, options.out, options.up))
     if options.out is not None:
@@ -86,8 +86,8 @@ def _add_build(does: Verbs) -> None:
 
 def _build(options: argparse.Namespace) -> int:
     from model.errors import PartRMError
-    from partrm_viewer import dataset_build as building
-    from partrm_viewer.dataset_pool import LocalPool, RayPool
+    from partrm_viewer.dataset import build as building
+    from partrm_viewer.dataset.pool import LocalPool, RayPool
     from partrm_viewer.terminal import progress_line
 
     if options.renderer == "blender" and not options.blender:

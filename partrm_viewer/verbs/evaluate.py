@@ -68,14 +68,15 @@ def add(verbs: Verbs) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     if options.data is None and options.cases is None:
-        from partrm_viewer import evaluate_procedural
+        from partrm_viewer.evaluation import procedural
 
         count = options.count or 200
-        for path in evaluate_procedural.run(count, options.out, options.first, progress_line()):
+        for path in procedural.run(count, options.out, options.first, progress_line()):
             print(path)
         return 0
-    from partrm_viewer import evaluate_cases, evaluate_dataset
-    from partrm_viewer.evaluate_methods import Plan, case_rows, rows_of
+    from partrm_viewer.evaluation import cases as evaluate_cases
+    from partrm_viewer.evaluation import dataset as evaluate_dataset
+    from partrm_viewer.evaluation.methods import Plan, case_rows, rows_of
 
     plan = Plan(options.device, options.seed, options.lpips, options.editor_timeout)
     if options.cases is not None:

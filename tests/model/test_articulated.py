@@ -344,7 +344,8 @@ def test_rest_is_the_zero_pose_where_limits_allow_it() -> None:
         ("dishwasher", "Dishwasher"),
         ("short_fridge", "Refrigerator"),
         ("Wooden_Cabinet", "StorageFurniture"),
-        ("desk", ""),
+        ("desk_noarm", "StorageFurniture"),
+        ("faucet", ""),
     ],
 )
 def test_names_speak_of_categories(name: str, category: str) -> None:

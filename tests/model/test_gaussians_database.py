@@ -18,7 +18,7 @@ from model.network.unet import Shape
 from model.partdrag4d import gaussians_database as database
 from model.partdrag4d.dataset import DataSet, StateId, open_dataset
 from model.partdrag4d.network_view import meeting_point, network_cameras, scale_to_network
-from partrm_viewer import dataset_gaussians
+from partrm_viewer.dataset import gaussians
 from renderer.cpu import CpuRenderer
 from tests.model import tiny_data_set as tiny
 
@@ -121,14 +121,14 @@ def test_the_command_makes_what_is_missing_and_leaves_out_what_it_cannot(
 ) -> None:
     data = tiny.make(tmp_path, states=2, views=4)
     tiny.write_state(tmp_path, "ball_0_2", views=4, depth=False)
-    assert dataset_gaussians.run(tmp_path, "analytic", "small", None, jobs=1) == 2
+    assert gaussians.run(tmp_path, "analytic", "small", None, jobs=1) == 2
     told = capsys.readouterr()
     assert "3 states, 0 have" in told.out and "2 made, 1 left out" in told.out
     assert "ball_0_2" in told.err and "--how lgm" in told.err
     assert len(list((tmp_path / "gaussians").iterdir())) == 2
     kept = data.gaussians_path(FIRST).stat().st_mtime_ns
     data.gaussians_path(StateId.parse("ball_0_1")).unlink()
-    assert dataset_gaussians.run(tmp_path, "analytic", "small", None, jobs=1) == 2
+    assert gaussians.run(tmp_path, "analytic", "small", None, jobs=1) == 2
     assert "1 made, 1 left out" in capsys.readouterr().out
     assert data.gaussians_path(FIRST).stat().st_mtime_ns == kept
 
@@ -140,7 +140,7 @@ def test_lgm_makes_them_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     torch.manual_seed(0)
     lgm = partrm.PartRM("big", "none")
     save_file(lgm.state_dict(), tmp_path / "lgm.safetensors")
-    assert dataset_gaussians.run(tmp_path, "lgm", "big", tmp_path / "lgm.safetensors") == 0
+    assert gaussians.run(tmp_path, "lgm", "big", tmp_path / "lgm.safetensors") == 0
     g = ply.read(data.gaussians_path(FIRST))
     assert len(g) == 4 * 16 * 16  # none is pruned
 

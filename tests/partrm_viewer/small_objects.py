@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from model.partdrag4d import build
-from partrm_viewer.dataset_pool import LocalPool, Lost
+from partrm_viewer.dataset.pool import LocalPool, Lost
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -24,10 +24,10 @@ from model.partdrag4d.propagated import propagate_all
 from model.partdrag4d.states import all_states
 from model.partdrag4d.views import PRESETS, cameras, subject
 from partrm_viewer.cli import main
-from partrm_viewer.dataset_build import build
-from partrm_viewer.dataset_index import find_sources
-from partrm_viewer.dataset_pool import LocalPool, RayPool
-from partrm_viewer.dataset_work import STOP, Order, Shard, Source, draw_shard, guessed_category
+from partrm_viewer.dataset.build import build
+from partrm_viewer.dataset.index import find_sources
+from partrm_viewer.dataset.pool import LocalPool, RayPool
+from partrm_viewer.dataset.work import STOP, Order, Shard, Source, draw_shard
 from tests.partrm_viewer.small_objects import DyingPool, HerePool, write_cabinet, write_when
 
 with_ray = pytest.mark.filterwarnings("default")  # Ray has warnings of its own
@@ -142,7 +142,7 @@ def test_whoever_leaves_early_stops_the_workers_and_waits_for_them(tmp_path: Pat
 def test_workers_end_with_the_process_that_they_work_for(tmp_path: Path) -> None:
     lines = (
         "from pathlib import Path",
-        "from partrm_viewer.dataset_pool import LocalPool",
+        "from partrm_viewer.dataset.pool import LocalPool",
         "from tests.partrm_viewer.small_objects import tell_pid_and_sleep",
         f"list(LocalPool(1).run(tell_pid_and_sleep, [Path({str(tmp_path / 'pid')!r})], lambda: None))",
     )
@@ -220,14 +220,6 @@ def test_a_list_that_names_nothing_is_refused(tmp_path: Path) -> None:
         build(["a.urdf"], Order(tmp_path / "a"), HerePool(), [tmp_path / "list.txt"])
 
 
-@pytest.mark.parametrize(
-    ("name", "category"),
-    [("short-fridge", "Refrigerator"), ("calvin-table-A", "StorageFurniture"), ("door1", "Other")],
-)
-def test_categories_are_guessed_from_names(name: str, category: str) -> None:
-    assert guessed_category(name) == category
-
-
 def test_blender_must_be_named_and_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["dataset", "build", str(write_cabinet(tmp_path)), "-o", str(tmp_path / "a"), "--renderer", "blender"]
     assert main(words) == 2 and "--blender" in capsys.readouterr().err
@@ -240,7 +232,7 @@ def test_blender_must_be_named_and_work(tmp_path: Path, capsys: pytest.CaptureFi
 def test_no_cluster_is_said(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="the extra [dataset] is not installed")
     with pytest.raises(PartRMError, match="no Ray cluster"):
-        list(RayPool("auto").run(guessed_category, ["a"], lambda: None))
+        list(RayPool("auto").run(str.upper, ["a"], lambda: None))
 
 
 @with_ray

@@ -17,8 +17,10 @@ from model.evaluation.cases import write_case
 from model.evaluation.pairs import fixed_pairs
 from model.partdrag4d.dataset import open_dataset
 from model.progress import silent
-from partrm_viewer import cli, evaluate_cases, evaluate_dataset
-from partrm_viewer.evaluate_methods import Plan, Row, case_rows, rows_of
+from partrm_viewer import cli
+from partrm_viewer.evaluation import cases as evaluate_cases
+from partrm_viewer.evaluation import dataset as evaluate_dataset
+from partrm_viewer.evaluation.methods import Plan, Row, case_rows, rows_of
 from tests.model.procedural_dataset import write_object
 
 PLAIN = (Row("no motion, pictures", "pictures"), Row("no motion", "no motion"), Row("oracle", "oracle"))

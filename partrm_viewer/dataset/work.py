@@ -18,16 +18,7 @@ from model.partdrag4d.dataset import StateId
 from model.partdrag4d.states import State, all_states, named, numbers, parts
 from model.partdrag4d.views import PRESETS, Subject, cameras, subject
 
-# Objects that do not say what they are: the first word that their name holds.
-WORDS = (
-    ("dishwasher", "Dishwasher"), ("laptop", "Laptop"), ("microwave", "Microwave"), ("oven", "Oven"),
-    ("fridge", "Refrigerator"), ("refrigerator", "Refrigerator"), ("washing", "WashingMachine"),
-    ("trash", "TrashCan"), ("cabinet", "StorageFurniture"), ("drawer", "StorageFurniture"),
-    ("table", "StorageFurniture"), ("desk", "StorageFurniture"), ("counter", "StorageFurniture"),
-)  # fmt: skip
-
-OTHER = "Other"
-
+OTHER = "Other"  # the category of what does not say what it is
 STOP = "stop"  # a file in the folder of what is not finished: workers end after the state they are at
 
 
@@ -118,7 +109,7 @@ def draw_shard(shard: Shard) -> Drawn:
     order = shard.source.order
     painter: Painter | None = None
     if order.blender:
-        from partrm_viewer.blender import Blender
+        from partrm_viewer.dataset.blender import Blender
 
         painter = Blender(order.blender)
     built, left = 0, []
@@ -149,7 +140,7 @@ def draw_shard(shard: Shard) -> Drawn:
 def _ready(source: Source) -> tuple[Subject, list[Camera], list[State], list[StateId]]:
     """Return an object before its cameras, its states, and the asked names that it cannot have. Raises PartRMError."""
     made = load(source.path)
-    category = made.category or guessed_category(source.mesh)
+    category = made.category or OTHER
     if made.category and made.category not in CATEGORIES:
         raise FormatError(f"{made.category} is none of PartDrag-4D's eight categories", "Choose other objects.")
     it = subject(made, source.mesh, category, PRESETS[source.order.preset], source.order.seed)
@@ -158,11 +149,6 @@ def _ready(source: Source) -> tuple[Subject, list[Camera], list[State], list[Sta
         return it, cameras(it, every), every, []
     found, absent = named(it.made, source.ids)
     return it, cameras(it, [*every, *found]), found, absent
-
-
-def guessed_category(name: str) -> str:
-    """Return the category that an object's name speaks of."""
-    return next((category for word, category in WORDS if word in name.lower()), OTHER)
 
 
 def _peak_mb() -> float:

@@ -19,7 +19,7 @@ from model.errors import WeightsError
 from model.evaluation.summary import Record
 from model.progress import Progress
 from model.stages.pipeline import choose_device
-from partrm_viewer.evaluate_methods import Plan, Row
+from partrm_viewer.evaluation.methods import Plan, Row
 
 ROOM = 3  # times its weights' size is what a process with PartRM takes
 T = TypeVar("T")

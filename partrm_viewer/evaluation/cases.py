@@ -21,10 +21,10 @@ from model.evaluation.protocol import score
 from model.evaluation.summary import Record
 from model.progress import Progress, silent
 from model.stages.pipeline import Pipeline
-from partrm_viewer import evaluate_files as files
 from partrm_viewer.engine import pipeline
-from partrm_viewer.evaluate_methods import Plan, Row, Tools, fingerprint, main_row
-from partrm_viewer.evaluate_pool import done, workers_for
+from partrm_viewer.evaluation import files
+from partrm_viewer.evaluation.methods import Plan, Row, Tools, fingerprint, main_row
+from partrm_viewer.evaluation.pool import done, workers_for
 from partrm_viewer.export import SHORTEST_DRAG_PX, views_after
 from renderer.base import Renderer
 from renderer.cpu import CpuRenderer
@@ -147,7 +147,7 @@ def longest(drags: Sequence[Drag]) -> float:
 
 
 def evaluate(task: Task) -> tuple[Record, bool]:
-    """Fill the rows of one case that an earlier run has not left, and write them; see evaluate_dataset.evaluate."""
+    """Fill the rows of one case that an earlier run has not left, and write them; see dataset.evaluate."""
     name, out = task.folder.name, task.out
     wanted = _prints(task)
     record, prints = files.read_record(out, name) or (Record(name, name, "case"), {})

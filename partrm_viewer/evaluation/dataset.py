@@ -17,9 +17,9 @@ from model.evaluation.protocol import SHOWN, answered, sample_of, score
 from model.evaluation.summary import Record
 from model.partdrag4d.dataset import SIZE, DataSet, Split, open_dataset
 from model.progress import Progress, silent
-from partrm_viewer import evaluate_files as files
-from partrm_viewer.evaluate_methods import Plan, Row, Tools, fingerprint, main_row
-from partrm_viewer.evaluate_pool import done, workers_for
+from partrm_viewer.evaluation import files
+from partrm_viewer.evaluation.methods import Plan, Row, Tools, fingerprint, main_row
+from partrm_viewer.evaluation.pool import done, workers_for
 from partrm_viewer.export import make_room
 
 TWO = ("input view", "view from behind")

@@ -13,7 +13,7 @@ from model.formats.disk import write_atomically
 from model.partdrag4d.dataset import NAME, SIZE, StateId
 from model.partdrag4d.states import seed_of
 from model.partdrag4d.views import PRESETS
-from partrm_viewer.dataset_work import LeftOut, Order, Source
+from partrm_viewer.dataset.work import LeftOut, Order, Source
 
 
 def find_sources(

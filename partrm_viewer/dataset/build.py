@@ -16,9 +16,9 @@ from model.errors import FormatError, PartRMError
 from model.partdrag4d.build import PARTIAL, DiskFull, whole
 from model.partdrag4d.dataset import open_dataset
 from model.progress import Progress, silent
-from partrm_viewer.dataset_index import agree, find_sources, read_lists, tell, write_json, write_lists
-from partrm_viewer.dataset_pool import Lost, Pool
-from partrm_viewer.dataset_work import STOP, LeftOut, Order, Shard, draw_shard, look_at
+from partrm_viewer.dataset.index import agree, find_sources, read_lists, tell, write_json, write_lists
+from partrm_viewer.dataset.pool import Lost, Pool
+from partrm_viewer.dataset.work import STOP, LeftOut, Order, Shard, draw_shard, look_at
 
 
 @dataclass(frozen=True)
