@@ -116,7 +116,7 @@ class RayPool:
     def run(self, work: Callable[[T], R], tasks: Sequence[T], stop: Callable[[], None]) -> Iterator[tuple[T, R | Lost]]:
         ray: Any = package("ray")
         if not ray.is_initialized():
-            root = str(Path(__file__).resolve().parents[1])  # where this program lies, on every computer alike
+            root = str(Path(__file__).resolve().parents[2])  # where this program lies, on every computer alike
             there = {**ALONE, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)}
             try:
                 ray.init(
