@@ -34,7 +34,7 @@ def _has_before(session: Session) -> bool:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do; the window, or its filing, has a method called `name`."""
+    """One thing to do; the window, its filing or its playing has a method called `name`."""
 
     name: str
     text: str
@@ -157,8 +157,14 @@ ACTIONS = (
         label="Input view",
     ),
     Action("focus_part", "&Focus on part", "View", "Turn around the selected part", ("F",), "focus", _has_state),
-    Action("next_state", "&Next state", "View", "Show the next state of the list", ("]",), "", _has_several),
-    Action("previous_state", "P&revious state", "View", "Show the state before", ("[",), "", _has_several),
+    Action("next_state", "&Next state", "States", "Show the next state of the list", ("]", "Right"), "", _has_several),
+    Action("previous_state", "P&revious state", "States", "Show the state before", ("[", "Left"), "", _has_several),
+    Action("play", "&Play", "States", "Show the states one after the other", ("Space",), "play", _has_several, True),
+    Action("slower", "&Slower", "States", "Stay longer at each state", (",",), "", _has_several),
+    Action("faster", "&Faster", "States", "Stay shorter at each state", (".",), "", _has_several),
+    Action("play_once", "&Once", "States", "Stop at the last state", checkable=True),
+    Action("play_loop", "&Again and again", "States", "Begin again after the last state", checkable=True),
+    Action("play_back_and_forth", "&Back and forth", "States", "Go backwards after the last state", checkable=True),
     Action(
         "compare",
         "&Compare with before",
@@ -201,7 +207,7 @@ TOOL_BAR = (
     ("open_file", "save", "export_state", "screenshot", "film"),
     ("undo", "redo"),
     ("use_pull", "use_box", "use_brush"),
-    ("input_view", "focus_part", "compare", "ground", "background"),
+    ("input_view", "focus_part", "play", "compare", "ground", "background"),
     ("help",),
 )
 

@@ -22,6 +22,8 @@ FIRST_OF_GROUP = (
     "rename_state",
     "cancel",
     "background",
+    "play",
+    "play_once",
     "theme_system",
 )  # a line above it in its menu
 
@@ -50,7 +52,8 @@ class Bars:
                 if spec.name == "open_sample":
                     self._recent_menu = menu.addMenu("Open &recent")
                     self._recent_menu.aboutToShow.connect(self._list_recent)
-        window.addToolBar(self._tool_bar())
+        self._bar = self._tool_bar()
+        window.addToolBar(self._bar)
 
     def refresh(self, session: Session, checked: dict[str, bool]) -> None:
         """Show what may be done now, and what is switched on."""
@@ -67,6 +70,12 @@ class Bars:
         for spec in ACTIONS:
             if spec.icon:
                 self.actions[spec.name].setIcon(themes.icon(spec.icon, theme))
+        more = self._bar.findChild(
+            QToolButton, "qt_toolbar_ext_button"
+        )  # Qt's own, for what a narrow window leaves out
+        if isinstance(more, QToolButton):
+            more.setIcon(themes.icon("more", theme))
+            more.setToolTip("More")
 
     def _tool_bar(self) -> QToolBar:
         labels = {spec.name: spec.label for spec in ACTIONS}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 THEMES = ("system", "light", "dark")
 BACKGROUNDS = ("white", "black")
+PLAYS = ("once", "loop", "back and forth")
+PACES = (0.5, 1.0, 2.0, 4.0, 8.0)  # states a second
 N_RECENT = 8
 
 
@@ -22,6 +24,8 @@ class Settings:
     background: str = "white"
     ground: bool = False  # a grid under the object
     upright: bool = True  # or as the photo's camera has it
+    play: str = "loop"  # how states are shown one after the other
+    pace: float = 2.0  # of PACES
     geometry: str = ""  # base64 of the window's place and size, as Qt tells it
     split: tuple[int, ...] = ()  # px, widths of the two panes
     folder: str = ""  # where the last file was opened
@@ -54,7 +58,7 @@ def load(path: Path) -> Settings:
     if not isinstance(raw, dict):
         return Settings()
     good = {field.name: raw[field.name] for field in fields(Settings) if field.name in raw}
-    for name in ("theme", "background", "geometry", "folder"):
+    for name in ("theme", "background", "play", "geometry", "folder"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
     for name in ("ground", "upright"):
@@ -69,6 +73,10 @@ def load(path: Path) -> Settings:
         settings = replace(settings, theme="system")
     if settings.background not in BACKGROUNDS:
         settings = replace(settings, background="white")
+    if settings.play not in PLAYS:
+        settings = replace(settings, play="loop")
+    if settings.pace not in PACES:
+        settings = replace(settings, pace=2.0)
     return settings
 
 

@@ -30,6 +30,7 @@ from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
+from partrm_viewer.playing import Playing
 from partrm_viewer.project import Project
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
@@ -87,7 +88,8 @@ class Window(QMainWindow):
         self._tool: PullTool | BoxTool | BrushTool = self.pull
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
-        self.bars = Bars(self, (self, self.filing), lambda: self.settings.recent, self.open)
+        self.playing = Playing(self)
+        self.bars = Bars(self, (self, self.filing, self.playing), lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -113,7 +115,7 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{plain}[*] – {TITLE}" if name else TITLE)
         self.setWindowModified(dirty and bool(name))
 
-    # ---- actions: one method for each line of the table, here or in filing
+    # ---- actions: one method for each line of the table, here, in filing or in playing
 
     def quit(self) -> None:
         """Close the window."""
@@ -184,14 +186,6 @@ class Window(QMainWindow):
         self.showing.comparing = not self.showing.comparing
         self.showing.before()
         self._refresh_actions()
-
-    def next_state(self) -> None:
-        """Show the next state, after the last one the first."""
-        self._step(1)
-
-    def previous_state(self) -> None:
-        """Show the state before."""
-        self._step(-1)
 
     def background(self) -> None:
         """Change between white and black behind the splats."""
@@ -358,6 +352,7 @@ class Window(QMainWindow):
 
     def _changed(self, old: Document, new: Document) -> None:
         shown, gesture = new.shown, self.pull.gesture
+        self.playing.changed(old, new)
         if another_state(old, new):
             if gesture is not None and (shown is None or shown.key != gesture.source.key):
                 self.pull.gesture = None
@@ -387,6 +382,10 @@ class Window(QMainWindow):
             "use_box": self._tool is self.box,
             "use_brush": self._tool is self.brush,
             "compare": self.showing.comparing,
+            "play": self.playing.on,
+            "play_once": self.settings.play == "once",
+            "play_loop": self.settings.play == "loop",
+            "play_back_and_forth": self.settings.play == "back and forth",
             "background": self.settings.background == "black",
             "ground": self.settings.ground,
             "upright": self.settings.upright,
@@ -412,11 +411,6 @@ class Window(QMainWindow):
             self.say("The last pull is still being predicted; try again in a moment")
             return None
         return shown.state.mask if shown is not None and shown.state is not None else None
-
-    def _step(self, by: int) -> None:
-        document = self.session.document
-        self.pull.cancel()
-        self.session.show((document.active + by) % len(document.snapshots))
 
     # ---- look
 
@@ -485,6 +479,7 @@ class Window(QMainWindow):
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
+        self.playing.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)

@@ -290,7 +290,7 @@ def test_states_are_shown_renamed_and_removed(driver: Any, photo: Path) -> None:
     assert driver.document.active == 0
     states.item(0).setText("Closed")
     assert driver.document.snapshots[0].name == "Closed"
-    driver.window.next_state()
+    driver.window.playing.next_state()
     driver.window.remove_state()
     assert [s.name for s in driver.document.snapshots] == ["Closed"]
     driver.window.undo()
@@ -301,8 +301,8 @@ def test_every_action_has_its_method_and_keys_are_unique(driver: Any) -> None:
     keys = [key for action in ACTIONS for key in action.shortcuts]
     assert len(set(keys)) == len(keys)
     for action in ACTIONS:
-        window = driver.window
-        assert callable(getattr(window, action.name, None) or getattr(window.filing, action.name)), action.name
+        doers = (driver.window, driver.window.filing, driver.window.playing)
+        assert [callable(getattr(doer, action.name, None)) for doer in doers].count(True) == 1, action.name
 
 
 def test_themes_and_help_open_without_warnings(driver: Any, photo: Path) -> None:
