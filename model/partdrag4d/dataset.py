@@ -190,10 +190,14 @@ class DataSet:
 
     def moving(self, source: StateId, target: StateId) -> np.ndarray:
         """Say which points differ between two states, (P,) bool."""
+        return self._both(source, target)[2]
+
+    def _both(self, source: StateId, target: StateId) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Read the points of two states, (P, 3) each, and say which of them differ, (P,) bool."""
         a, b = self.points(source), self.points(target)
         if a.shape != b.shape:
             raise FormatError(f"{source} and {target} have different points", "States of one object share theirs.")
-        return np.asarray(np.abs(b - a).max(1) > 1e-6)
+        return a, b, np.abs(b - a).max(1) > 1e-6
 
     def true_drags(
         self, source: StateId, target: StateId, count: int, rng: np.random.Generator, jitter_px: float = 0.0
@@ -204,8 +208,8 @@ class DataSet:
         is the deviation of the noise on the ends. Returns starts and ends, (count, 2) float32 each, pixels of view 0,
         clamped to the picture. Raises FormatError where nothing moves.
         """
-        before, after = self.points(source), self.points(target)
-        moving = np.flatnonzero(self.moving(source, target))
+        before, after, differs = self._both(source, target)
+        moving = np.flatnonzero(differs)
         if len(moving) == 0:
             raise FormatError(f"Nothing moves from {source} to {target}", "The two states are the same.")
         seen = self.visible(source)
