@@ -20,6 +20,7 @@ from model.evaluation.metrics import changed, iou, psnr
 from model.gaussians import Gaussians
 from model.partdrag4d.articulated import load
 from model.partdrag4d.raster import draw, fitted
+from model.partdrag4d.states import carried
 from model.stages.frame import FILL, distance
 from model.stages.pipeline import Pipeline
 from model.stages.state import State
@@ -131,10 +132,7 @@ def mesh_trial(case: MeshCase, data: Path) -> Trial:
     limits = tuple(m.limits for m in made.movables)
     a, b = amounts(case.before, limits), amounts(case.after, limits)
     before, after = draw(made, a, camera, SIZE), draw(made, b, camera, SIZE)
-    carried = {link}
-    for k, m in enumerate(made.movables):
-        carried |= {k + 1} if m.parent in carried else set()
-    part = np.isin(before.link, list(carried))
+    part = np.isin(before.link, carried(made, link))
     inner = cv2.erode(part.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     ys, xs = np.nonzero(inner if inner.any() else part)
     if len(ys) == 0:
