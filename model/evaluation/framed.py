@@ -13,7 +13,7 @@ import numpy as np
 from model.camera import Camera
 from model.drag import Drag
 from model.gaussians import Gaussians
-from model.stages.frame import FILL, distance
+from model.stages.frame import FILL, distance, elevation_deg
 from model.stages.frame import carried as carried_camera
 from model.stages.predict_partrm import carried as carried_gaussians
 
@@ -39,9 +39,8 @@ class Framed:
     @property
     def eye(self) -> Camera:
         """Return the camera that the embedded model knows such a picture from: azimuth 0, the true elevation."""
-        elevation = np.rad2deg(np.arcsin(np.clip(self.camera.T_world_camera[1, 2], -1, 1)))
         fov, (h, w) = self.camera.fov_y_deg, self.mask.shape
-        return Camera.orbit(0.0, float(elevation), distance(np.tan(np.deg2rad(fov) / 2)), fov, w, h)
+        return Camera.orbit(0.0, elevation_deg(self.camera), distance(np.tan(np.deg2rad(fov) / 2)), fov, w, h)
 
     def pixel(self, at_px: tuple[float, float]) -> tuple[float, float]:
         """Find a pixel of the view in the frame, kept inside it."""

@@ -20,7 +20,7 @@ from model.network.zero123_input import WHITE
 from model.network.zero123_load import load_zero123
 from model.progress import Progress, silent
 from model.published.catalogue import CATALOGUE
-from model.stages.frame import window_of
+from model.stages.frame import elevation_deg, window_of
 from model.stages.multiview import cut
 from model.stages.segment import object_mask
 from model.stages.state import State
@@ -130,8 +130,7 @@ class SidesDrawer:
         if self.network is None:
             begun = 0.3
             self.network = self.opened(lambda f, what: progress(begun * f, what))
-        elevation = float(np.degrees(np.arcsin(np.clip(state.crop.T_world_camera[1, 2], -1, 1))))
-        window = window_of(state.camera, state.crop)
+        window, elevation = window_of(state.camera, state.crop), elevation_deg(state.crop)
 
         def rest(fraction: float, what: str) -> None:
             progress(begun + (1 - begun) * fraction, what)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.articulation.joint import Joint
 from model.camera import Camera
 
 
@@ -19,16 +20,9 @@ def jittered(camera: Camera, strength: float, rng: np.random.Generator) -> Camer
     """
     up, right = camera.T_world_camera[:3, 1], camera.T_world_camera[:3, 0]
     angles = (2 * rng.random(2) - 1) * np.pi * strength * np.array([1.0, 0.5])
-    T = np.eye(4)
-    T[:3, :3] = _turn(up, angles[0]) @ _turn(right, angles[1])
+    turns = [Joint("revolute", axis, np.zeros(3)).transform(a) for axis, a in zip((up, right), angles, strict=True)]
+    T = turns[0] @ turns[1]
     return replace(camera, T_world_camera=T @ camera.T_world_camera)
-
-
-def _turn(axis: np.ndarray, angle: float) -> np.ndarray:
-    """Return the rotation about a unit axis (Rodrigues)."""
-    x, y, z = axis
-    K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * (K @ K))
 
 
 def distorted(image: Tensor, strength: float, steps: tuple[int, int], rng: np.random.Generator) -> Tensor:

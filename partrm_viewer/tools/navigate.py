@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from model.articulation.joint import Joint
 from model.camera import Camera
 from model.gaussians import Gaussians
 
@@ -84,7 +85,4 @@ def home(gaussians: Gaussians, camera: Camera | None) -> View:
 
 
 def _rotation(axis: np.ndarray, angle_deg: float) -> np.ndarray:
-    a = np.deg2rad(angle_deg)
-    x, y, z = axis / np.linalg.norm(axis)
-    K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(a) * K + (1 - np.cos(a)) * K @ K
+    return Joint("revolute", axis, np.zeros(3)).transform(np.deg2rad(angle_deg))[:3, :3]
