@@ -171,13 +171,12 @@ class Tools:
     @cached_property
     def outline(self) -> Outliner | None:
         """Return SAM where it is on this computer, as PartRM asks it: one click, the smallest of its three masks."""
-        if find_sam(self.device) is None:
+        path = find_sam(self.device)
+        if path is None:
             return None
         from model.network.sam import load_sam
         from model.stages.segment_sam import SamSegmenter
 
-        path = find_sam(self.device)
-        assert path is not None
         sam = SamSegmenter(load_sam(path, self.device))
         return lambda image, at_px: sam.outlines(image, [Click(at_px)])[0].mask
 

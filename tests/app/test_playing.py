@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ pytestmark = pytest.mark.app
 
 
 @pytest.fixture
-def three(driver: Any, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Open a photo and pull twice; playing is fast."""
-    monkeypatch.setattr(settings, "PACES", (50.0,))
+def three(driver: Any, photo: Path) -> Any:
+    """Open a photo and pull twice."""
     driver.open(photo)
     driver.pull_and_wait()
     driver.window.session.show(0)
@@ -29,9 +29,9 @@ def three(driver: Any, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def play(driver: Any, how: str) -> None:
-    """Choose how, and play."""
+    """Choose how, and play, faster than a user could ask for."""
     getattr(driver.window.playing, f"play_{how}")()
-    driver.window.settings = settings.replace(driver.window.settings, pace=50.0)
+    driver.window.settings = replace(driver.window.settings, pace=50.0)
     driver.window.bars.actions["play"].trigger()
 
 
