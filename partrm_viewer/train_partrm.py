@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from model.errors import PartRMError
 from model.partdrag4d.dataset import open_dataset
 from model.training import multiview
 from model.training.losses import Perceptual, Rasterize, edge_loss, lpips_loss
-from model.training.partrm import Plan, run
+from model.training.partrm import PartRMPlan, run
 from model.training.recipe import Recipe
 from partrm_viewer.terminal import say
 
@@ -25,8 +26,7 @@ NO_LPIPS = (
 def train(o: argparse.Namespace, device: str, workers: int, rate: dict[str, float]) -> Path:
     """Train a stage of PartRM as the command line says; returns the exported weights. Raises PartRMError."""
     recipe = Recipe(batch=o.batch or 8, precision=o.precision, rendered_views=o.views, **rate)  # type: ignore[arg-type]
-    plan = Plan(o.what, o.network, o.samples, o.out, recipe, o.seed, o.minutes, None, workers, o.pictures, device)
-    plan = replace(plan, start_from=o.start_from)
+    plan = PartRMPlan(what=o.what, network=o.network, recipe=recipe, **_length(o, device, workers))
     data = open_dataset(o.data)
     perceptual: Perceptual = edge_loss
     if plan.what == "appearance":
@@ -44,8 +44,18 @@ def finetune(o: argparse.Namespace, device: str, workers: int, rate: dict[str, f
     if o.zero123 is None:
         raise PartRMError("The fine-tune begins with Zero123++ v1.2", "Give its folder: --zero123 FOLDER.")
     recipe = multiview.Recipe(batch=o.batch or 1, precision=o.precision, **rate)  # type: ignore[arg-type]
-    plan = multiview.Plan(o.zero123, o.samples, o.out, recipe, o.seed, o.minutes, None, workers, device)
-    return multiview.run(replace(plan, start_from=o.start_from), open_dataset(o.data), say)
+    plan = multiview.MultiviewPlan(folder=o.zero123, recipe=recipe, **_length(o, device, workers))
+    return multiview.run(plan, open_dataset(o.data), say)
+
+
+def _length(o: argparse.Namespace, device: str, workers: int) -> dict[str, Any]:
+    """Return what every run's plan has."""
+    same = ("samples", "out", "seed", "minutes", "start_from")
+    return {name: getattr(o, name) for name in same} | {
+        "device": device,
+        "workers": workers,
+        "pictures_every": o.pictures,
+    }
 
 
 def differentiable(device: str) -> Rasterize:

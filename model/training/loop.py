@@ -29,12 +29,27 @@ Terms = dict[str, Tensor]
 Schedule = torch.optim.lr_scheduler.LRScheduler
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long a run goes on, where, and from what; those made from it tell what is trained."""
+
+    samples: int  # length of the schedule, over all processes
+    out: Path
+    seed: int = 0
+    minutes: float = math.inf  # stop then, ready to go on
+    most_steps: int | None = None  # the same after these
+    workers: int = 1  # processes that make the data
+    device: str = "cpu"
+    start_from: Path | None = None  # weights to begin with
+    pictures_every: int = 500  # steps
+
+
 @dataclass(frozen=True)
 class Job:
-    """What is trained, by which losses, on what and for how long."""
+    """What is trained, by which losses and on what; its plan says for how long."""
 
     name: str
-    out: Path
+    plan: Plan
     net: nn.Module  # whose weights are kept and averaged
     model: nn.Module  # what the losses call: net, or what has it inside
     losses: Callable[[nn.Module, Sample], Terms]  # their sum is minimised
@@ -48,14 +63,11 @@ class Job:
     batch: int  # samples a step and process
     clip_norm: float
     ema: float
-    minutes: float = math.inf  # stop then, ready to go on
-    most_steps: int | None = None  # the same after these
-    pictures_every: int = 500  # steps
 
     @property
     def checkpoint(self) -> Path:
         """Return where the run keeps itself."""
-        return self.out / f"{self.name}.pt"
+        return self.plan.out / f"{self.name}.pt"
 
 
 @dataclass(frozen=True)
@@ -96,14 +108,15 @@ def saved_run(job_checkpoint: Path, same: dict[str, Any], steps: int) -> dict[st
 
 
 def train(job: Job, accelerator: Any, say: Callable[[str], None] = print) -> Trained:
-    """Train, or go on with what lies in job.out.
+    """Train, or go on with what lies in the plan's folder.
 
     Raises FormatError where the disk is full, WeightsError for a checkpoint of another run, PartRMError where the loss
     is no number any more; the last good checkpoint is kept.
     """
     ranks, device = accelerator.num_processes, accelerator.device
     speaks, together = accelerator.process_index == 0, job.batch * ranks
-    job.out.mkdir(parents=True, exist_ok=True)
+    plan = job.plan
+    plan.out.mkdir(parents=True, exist_ok=True)
     same = job.same | {"samples a step": together}
     saved = saved_run(job.checkpoint, same, job.steps)
     job.model.to(device)
@@ -121,10 +134,10 @@ def train(job: Job, accelerator: Any, say: Callable[[str], None] = print) -> Tra
         torch.set_rng_state(saved["rng"])
     model, optimiser = accelerator.prepare(job.model, optimiser)
     model.train()
-    stop = job.steps if job.most_steps is None else min(job.steps, step + job.most_steps)
+    stop = job.steps if plan.most_steps is None else min(job.steps, step + plan.most_steps)
     numbers = Numbers(step * together, stop * together, accelerator.process_index, ranks)
     clock = Clock(spent)
-    log = Log(job.name, job.out, job.told, step, together, speaks, say)
+    log = Log(job.name, plan.out, job.told, step, together, speaks, say)
     log.begin(f"step {step:,} of {job.steps:,}, {together} samples each, {device}")
     try:
         for batch in clock.waiting(job.batches(numbers)):
@@ -142,7 +155,7 @@ def train(job: Job, accelerator: Any, say: Callable[[str], None] = print) -> Tra
             optimiser.zero_grad(set_to_none=True)
             step += 1
             average(ema, job.net, min(job.ema, (step + 1) / (step + 10)))
-            over = agreed(accelerator, step == stop or clock.running > job.minutes * 60)
+            over = agreed(accelerator, step == stop or clock.running > plan.minutes * 60)
             rate = float(schedule.get_last_lr()[0])
             log.step(step, dict(zip([*terms, "gradient"], values, strict=True)), rate, clock.total, clock.share, over)
             if speaks and (over or clock.since_saved > SAVE_EVERY_S):
@@ -151,7 +164,7 @@ def train(job: Job, accelerator: Any, say: Callable[[str], None] = print) -> Tra
                 state |= {"step": step, "steps": job.steps, "seconds": clock.total}
                 save_checkpoint(job.checkpoint, same | state)
                 clock.saved()
-            if speaks and job.picture is not None and (step == job.steps or step % job.pictures_every == 0):
+            if speaks and job.picture is not None and (step == job.steps or step % plan.pictures_every == 0):
                 log.pictures(step, job.picture(ema))
             if over:
                 break

@@ -24,7 +24,7 @@ from model.network.zero123_input import WHITE, composited
 from model.network.zero123_load import PREFIX, load_zero123
 from model.partdrag4d.dataset import DataSet
 from model.training.checkpoint import save_checkpoint
-from model.training.loop import Job, Terms, accelerated, steps_of, train
+from model.training.loop import Job, Plan, Terms, accelerated, steps_of, train
 from model.training.numbered import Sample, batches
 
 TARGETS = tuple(range(1, 1 + ROWS * COLUMNS))  # views on the sheet
@@ -46,21 +46,13 @@ class Recipe:
     ema: float = 0.999  # ours
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is fine-tuned, on what and for how long."""
+@dataclass(frozen=True, kw_only=True)
+class MultiviewPlan(Plan):
+    """Which Zero123++ is fine-tuned; it may begin with a fine-tune."""
 
     folder: Path  # Zero123++ as published
-    samples: int  # length of the run, over all processes
-    out: Path
     recipe: Recipe = field(default_factory=Recipe)
-    seed: int = 0
-    minutes: float = math.inf  # stop then
-    most_steps: int | None = None  # stop after these, ready to go on
-    workers: int = 1  # processes that make the data
-    device: str = "cpu"
     tile: int = TILE  # px
-    start_from: Path | None = None  # a fine-tune to begin with
 
 
 class Sheets(torch.utils.data.Dataset[Any]):
@@ -142,7 +134,7 @@ def encoded(zero123: Zero123, batch: Sample) -> tuple[Tensor, Tensor, Tensor, Te
     return references, noisy(clean, noise, kept), batch["timestep"], hidden, v_target(clean, noise, kept)
 
 
-def run(plan: Plan, data: DataSet, say: Callable[[str], None] = print) -> Path:
+def run(plan: MultiviewPlan, data: DataSet, say: Callable[[str], None] = print) -> Path:
     """Fine-tune as planned, or go on with what lies in plan.out; returns the checkpoint, OUT/multiview.ckpt.
 
     It is a Lightning checkpoint with the names of PartRM's, so that its own code reads it, too. Raises WeightsError
@@ -163,7 +155,7 @@ def run(plan: Plan, data: DataSet, say: Callable[[str], None] = print) -> Path:
 
     job = Job(
         name="multiview",
-        out=plan.out,
+        plan=plan,
         net=model.unet,
         model=model,
         losses=losses,
@@ -179,8 +171,6 @@ def run(plan: Plan, data: DataSet, say: Callable[[str], None] = print) -> Path:
         batch=r.batch,
         clip_norm=r.clip_norm,
         ema=r.ema,
-        minutes=plan.minutes,
-        most_steps=plan.most_steps,
     )
     made = train(job, accelerator, say)
     path = plan.out / "multiview.ckpt"

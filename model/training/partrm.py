@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from model.errors import WeightsError
 from model.network.partrm import PRESETS, PartRM
 from model.partdrag4d.dataset import DataSet
 from model.training.checkpoint import export
-from model.training.loop import Job, Terms, accelerated, saved_run, steps_of, train
+from model.training.loop import Job, Plan, Terms, accelerated, saved_run, steps_of, train
 from model.training.losses import Perceptual, Rasterize, appearance_loss, edge_loss, motion_loss
 from model.training.numbered import Sample, batches
 from model.training.pairs import Pairs, check_targets
@@ -26,27 +25,18 @@ from model.training.recipe import WARM_UP_SHARE, Recipe, What
 NEW = ("unet.alpha", "unet.drag_position_net.", "unet.conv_merges.")  # what PartRM has and LGM has not
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is trained, on what and for how long."""
+@dataclass(frozen=True, kw_only=True)
+class PartRMPlan(Plan):
+    """Which stage of which PartRM is trained; it may begin with PartRM's weights or LGM's."""
 
     what: What
     network: str  # of model.network.partrm.PRESETS
-    samples: int  # length of the schedule, over all processes
-    out: Path
     recipe: Recipe = field(default_factory=Recipe)
-    seed: int = 0
-    minutes: float = math.inf  # stop then
-    most_steps: int | None = None  # stop after these, ready to go on
-    workers: int = 1  # processes that make the data
-    pictures_every: int = 500  # steps
-    device: str = "cpu"
-    start_from: Path | None = None  # weights to begin with: PartRM's, or LGM's
     perceptual: str = "edges"  # what the third loss of stage 2 is called in the log
 
 
 def run(
-    plan: Plan,
+    plan: PartRMPlan,
     data: DataSet,
     rasterize: Rasterize,
     perceptual: Perceptual = edge_loss,
@@ -84,7 +74,7 @@ def run(
         told["third loss"] = plan.perceptual
     job = Job(
         name=plan.what,
-        out=plan.out,
+        plan=plan,
         net=net,
         model=net,
         losses=losses,
@@ -100,9 +90,6 @@ def run(
         batch=r.batch,
         clip_norm=r.clip_norm,
         ema=r.ema,
-        minutes=plan.minutes,
-        most_steps=plan.most_steps,
-        pictures_every=plan.pictures_every,
     )
     made = train(job, accelerator, say)
     path = plan.out / f"{plan.what}.safetensors"

@@ -19,7 +19,7 @@ from model.network.zero123_load import load_zero123
 from model.partdrag4d.dataset import DataSet
 from model.published.file import load_checkpoint
 from model.training import multiview
-from model.training.multiview import Plan, Recipe, Sheets
+from model.training.multiview import MultiviewPlan, Recipe, Sheets
 from tests.model import tiny_data_set as tiny
 
 GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden" / "zero123_tiny"
@@ -51,9 +51,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multiview, "load_zero123", load)
 
 
-def plan(out: Path, **changes: Any) -> Plan:
+def plan(out: Path, **changes: Any) -> MultiviewPlan:
     recipe = Recipe(learning_rate=2e-3, precision="no")
-    return replace(Plan(GOLDEN / "model", 12, out, recipe, workers=0, tile=TILE), **changes)
+    return replace(
+        MultiviewPlan(folder=GOLDEN / "model", samples=12, out=out, recipe=recipe, workers=0, tile=TILE), **changes
+    )
 
 
 def test_a_sheet_holds_views_one_to_six_row_by_row(data: DataSet) -> None:

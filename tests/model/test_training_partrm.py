@@ -35,7 +35,7 @@ from model.training.augment import distorted, jittered
 from model.training.losses import appearance_loss, edge_loss, lpips_loss, motion_loss
 from model.training.numbered import Numbers, batches
 from model.training.pairs import Pairs
-from model.training.partrm import Plan, run
+from model.training.partrm import PartRMPlan, run
 from model.training.recipe import Recipe
 from renderer.autograd import rasterize
 from tests.model import tiny_data_set as tiny
@@ -75,7 +75,10 @@ def trained(data: DataSet, tmp_path: Path) -> Run:
     """Run a plan in this process, quietly."""
 
     def go(out: str = "run", said: list[str] | None = None, of: DataSet = data, **changes: Any) -> Path:
-        plan = replace(Plan("motion", "tiny", 12, tmp_path / out, RECIPE, workers=0), **changes)
+        plan = replace(
+            PartRMPlan(what="motion", network="tiny", samples=12, out=tmp_path / out, recipe=RECIPE, workers=0),
+            **changes,
+        )
         return run(plan, of, rasterize, say=(said if said is not None else []).append)
 
     return go
@@ -376,10 +379,12 @@ sys.path.insert(0, sys.argv[1])
 from tests.model import test_training_partrm as t
 from model.network import partrm
 from model.partdrag4d.dataset import open_dataset
-from model.training.partrm import Plan, run
+from model.training.partrm import PartRMPlan, run
 partrm.PRESETS["tiny"] = t.TINY
 recipe = replace(t.RECIPE, batch=int(sys.argv[4]))
-plan = Plan("motion", "tiny", 16, Path(sys.argv[3]), recipe, workers=0, most_steps=1)
+plan = PartRMPlan(
+    what="motion", network="tiny", samples=16, out=Path(sys.argv[3]), recipe=recipe, workers=0, most_steps=1
+)
 run(plan, open_dataset(Path(sys.argv[2])), t.rasterize, say=lambda line: None)
 """
 

@@ -49,7 +49,7 @@ def test_words_become_a_plan(
     words = ("train", "--preset", "partrm", "--what", "motion", "--data", root, "--samples", 100, "--device", "cpu")
     assert cli.main([str(w) for w in (*words, "--out", tmp_path / "out", "--batch", 4, "--learning-rate", "1e-3")]) == 0
     (plan, _), *_ = planned
-    assert isinstance(plan, partrm.Plan)
+    assert isinstance(plan, partrm.PartRMPlan)
     assert (plan.what, plan.network, plan.samples, plan.workers) == ("motion", "small", 100, 1)
     assert (plan.recipe.batch, plan.recipe.learning_rate, plan.recipe.weight_decay) == (4, 1e-3, 0.05)
     assert "made.safetensors" in capsys.readouterr().out
@@ -73,7 +73,7 @@ def test_multiview_wants_zero123(
     assert "--zero123" in refused(capsys, *words, "--out", tmp_path)
     assert cli.main([str(w) for w in (*words, "--out", tmp_path, "--zero123", tmp_path / "z")]) == 0
     plan = planned[0][0]
-    assert isinstance(plan, multiview.Plan) and plan.recipe.batch == 1 and plan.recipe.learning_rate == 1e-5
+    assert isinstance(plan, multiview.MultiviewPlan) and plan.recipe.batch == 1 and plan.recipe.learning_rate == 1e-5
 
 
 def test_what_is_missing_is_said(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
