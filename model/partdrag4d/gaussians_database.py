@@ -198,14 +198,12 @@ def make_all(
     data: DataSet,
     ids: Sequence[StateId],
     made: Callable[[DataSet, StateId], Gaussians],
-    told: Callable[[int, StateId], None],
 ) -> dict[StateId, PartRMError]:
     """Make the Gaussians of states, one after the other; returns those that failed and why."""
     failed = {}
-    for k, id in enumerate(ids):
+    for id in ids:
         try:
             make_one(data, id, made)
         except PartRMError as error:
             failed[id] = error
-        told(k + 1, id)
     return failed

@@ -37,9 +37,10 @@ def add(verbs: Verbs) -> None:
 
 def _gaussians(options: argparse.Namespace) -> int:
     from partrm_viewer.dataset import gaussians
+    from partrm_viewer.terminal import progress_line
 
     o = options
-    return gaussians.run(o.root, o.how, o.network, o.weights, o.device)
+    return gaussians.run(o.root, o.how, o.network, o.weights, o.device, progress_line())
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -121,14 +121,14 @@ def test_the_command_makes_what_is_missing_and_leaves_out_what_it_cannot(
 ) -> None:
     data = tiny.make(tmp_path, states=2, views=4)
     tiny.write_state(tmp_path, "ball_0_2", views=4, depth=False)
-    assert gaussians.run(tmp_path, "analytic", "small", None, jobs=1) == 2
+    assert gaussians.run(tmp_path, "analytic", "small", None) == 2
     told = capsys.readouterr()
     assert "3 states, 0 have" in told.out and "2 made, 1 left out" in told.out
     assert "ball_0_2" in told.err and "--how lgm" in told.err
     assert len(list((tmp_path / "gaussians").iterdir())) == 2
     kept = data.gaussians_path(FIRST).stat().st_mtime_ns
     data.gaussians_path(StateId.parse("ball_0_1")).unlink()
-    assert gaussians.run(tmp_path, "analytic", "small", None, jobs=1) == 2
+    assert gaussians.run(tmp_path, "analytic", "small", None) == 2
     assert "1 made, 1 left out" in capsys.readouterr().out
     assert data.gaussians_path(FIRST).stat().st_mtime_ns == kept
 
