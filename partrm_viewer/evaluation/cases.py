@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -12,17 +12,18 @@ import numpy as np
 import torch
 
 from model.drag import Drag
-from model.errors import FormatError, PartRMError
+from model.errors import FormatError
 from model.evaluation import report
 from model.evaluation.cases import Case, folders, read_case, shrunk
 from model.evaluation.editors import DragEditor, editor
 from model.evaluation.html import Page
-from model.evaluation.protocol import score
+from model.evaluation.protocol import Scores, score
 from model.evaluation.summary import Record
 from model.progress import Progress, silent
 from model.stages.pipeline import Pipeline
 from partrm_viewer.engine import pipeline
 from partrm_viewer.evaluation import files
+from partrm_viewer.evaluation.fill import Ready, filled, left
 from partrm_viewer.evaluation.methods import Plan, Row, Tools, fingerprint, main_row
 from partrm_viewer.evaluation.pool import done, workers_for
 from partrm_viewer.export import SHORTEST_DRAG_PX, views_after
@@ -68,9 +69,8 @@ def run(
         records += done(evaluate, tasks, workers or workers_for(rows, plan, len(tasks)), "cases", progress)
     except KeyboardInterrupt:
         stopped = True
-        left = ((task, files.read_record(out, task.folder.name)) for task in tasks)
-        prints = {task.folder.name: set(_prints(task).values()) for task in tasks}
-        records = [k[0] for t, k in left if k is not None and prints[t.folder.name] <= set(k[1].values())]
+        found = (left(out, task.folder.name, _prints(task)) for task in tasks)
+        records = [record for record in found if record is not None]
     left_out = files.failures(records)
     records = sorted((r for r in records if r.scores), key=lambda r: r.name)
     if stopped:
@@ -147,47 +147,29 @@ def longest(drags: Sequence[Drag]) -> float:
 
 
 def evaluate(task: Task) -> tuple[Record, bool]:
-    """Fill the rows of one case that an earlier run has not left, and write them; see dataset.evaluate."""
-    name, out = task.folder.name, task.out
-    wanted = _prints(task)
-    record, prints = files.read_record(out, name) or (Record(name, name, "case"), {})
-    kept = {n for n in wanted if prints.get(n) == wanted[n] and n in record.scores}
-    if kept == set(wanted):
-        return replace(record, scores={n: record.scores[n] for n in wanted}, failed={}), True
-    try:
+    """Fill the rows of one case that an earlier run has not left, and write them; see `filled`."""
+    name = task.folder.name
+
+    def read() -> Ready:
         case = read_case(task.folder)
-    except PartRMError as error:
-        return Record(name, name, "case", failed={"not evaluated": _told(error)}), False
-    scores = {n: record.scores[n] for n in kept}
-    failed: dict[str, str] = {}
-    before = np.stack([case.small] * len(case.frames))
-    middle = (len(case.frames) - 1) // 2
-    truth = [case.small, case.frames[middle], case.small, case.frames[-1]]
-    files.write_pictures(files.picture_path(out, name, "truth"), truth)
-    for row in task.rows:
-        if row.name in kept:
-            continue
-        start = time.perf_counter()
-        try:
+        h, w = case.image.shape[:2]
+        (x0, y0), (x1, y1) = case.drags[-1][0].start_px, case.drags[-1][0].end_px
+        record = Record(name, case.group, case.category, (x0 / w, y0 / h, x1 / w, y1 / h), "")
+        before = np.stack([case.small] * len(case.frames))
+        middle = (len(case.frames) - 1) // 2
+
+        def answer(row: Row) -> tuple[Scores, list[np.ndarray]]:
+            start = time.perf_counter()
             made = _answer(row, task.plan)(case)
-        except PartRMError as error:
-            failed[row.name] = _told(error)
-            continue
-        seconds = (time.perf_counter() - start) / len(made)
-        scores[row.name] = score(made, before, case.frames, _tools(task.plan).lpips, seconds)
-        files.write_pictures(files.picture_path(out, name, row.name), [made[middle], made[-1]])
-    h, w = case.image.shape[:2]
-    (x0, y0), (x1, y1) = case.drags[-1][0].start_px, case.drags[-1][0].end_px
-    ordered = {n: scores[n] for n in wanted if n in scores}
-    made_record = Record(name, case.group, case.category, (x0 / w, y0 / h, x1 / w, y1 / h), "", ordered, failed)
-    files.write_record(out, made_record, {n: wanted[n] for n in ordered})
-    return made_record, False
+            seconds = (time.perf_counter() - start) / len(made)
+            scores = score(made, before, case.frames, _tools(task.plan).lpips, seconds)
+            return scores, [made[middle], made[-1]]
+
+        return Ready(record, [case.small, case.frames[middle], case.small, case.frames[-1]], answer)
+
+    return filled(task.out, Record(name, name, "case"), task.rows, _prints(task), read)
 
 
 def _prints(task: Task) -> dict[str, str]:
     """Return what each row's figures depend on, by its name."""
     return {row.name: fingerprint(row, task.plan, [task.folder]) for row in task.rows}
-
-
-def _told(error: PartRMError) -> str:
-    return " ".join(f"{error.title}: {error.hint}".split())

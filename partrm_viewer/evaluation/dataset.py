@@ -6,18 +6,21 @@ Every pair is written when it is done: a run that was stopped goes on where it w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from model.errors import FormatError, PartRMError
+import numpy as np
+
+from model.errors import FormatError
 from model.evaluation.html import Page
 from model.evaluation.pairs import Pair, are_published, by_turns, fixed_pairs, read_pairs, write_pairs
-from model.evaluation.protocol import SHOWN, answered, sample_of, score
+from model.evaluation.protocol import SHOWN, Scores, answered, sample_of, score
 from model.evaluation.summary import Record
 from model.partdrag4d.dataset import SIZE, DataSet, Split, open_dataset
 from model.progress import Progress, silent
 from partrm_viewer.evaluation import files
+from partrm_viewer.evaluation.fill import Ready, filled, left
 from partrm_viewer.evaluation.methods import Plan, Row, Tools, fingerprint, main_row
 from partrm_viewer.evaluation.pool import done, workers_for
 from partrm_viewer.export import make_room
@@ -80,10 +83,8 @@ def run(
     except KeyboardInterrupt:
         stopped = True
         for task in tasks:  # what was finished meanwhile
-            known = files.read_record(out, task.pair.name)
-            wanted = set(task.prints(data).values())
-            if known is not None and task.pair.name not in records and wanted <= set(known[1].values()):
-                records[task.pair.name] = known[0]
+            if task.pair.name not in records and (found := left(out, task.pair.name, task.prints(data))) is not None:
+                records[found.name] = found
     measured = sorted((r for r in records.values() if r.scores), key=lambda r: r.name)
     left_out += files.failures(list(records.values()))
     if stopped:
@@ -157,46 +158,20 @@ def _data(root: Path) -> DataSet:
 
 
 def evaluate(task: Task) -> tuple[Record, bool]:
-    """Fill the rows of one pair that an earlier run has not left, and write them.
-
-    Returns the record, and whether all of it was there already. What fails is written into the record.
-    """
+    """Fill the rows of one pair that an earlier run has not left, and write them; see `filled`."""
     data, tools, pair = _data(task.root), _tools(task.plan), task.pair
-    known = files.read_record(task.out, pair.name)
-    wanted = task.prints(data)
-    record, prints = known or (Record(pair.name, pair.source.mesh, "?"), {})
-    kept = {n for n in wanted if prints.get(n) == wanted[n] and n in record.scores}
-    if kept == set(wanted):
-        return replace(record, scores={n: record.scores[n] for n in wanted}, failed={}), True
-    try:
+
+    def read() -> Ready:
         sample = sample_of(data, pair, task.plan.seed, tools.outline)
-        category = sample.category
-    except PartRMError as error:
-        return Record(pair.name, pair.source.mesh, "?", failed={"not evaluated": _told(error)}), False
-    scores = {n: record.scores[n] for n in kept}
-    failed: dict[str, str] = {}
-    first, other = SHOWN
-    truth = [sample.before[first], sample.after[first], sample.before[other], sample.after[other]]
-    files.write_pictures(files.picture_path(task.out, pair.name, "truth"), truth)
-    for row in task.rows:
-        if row.name in kept:
-            continue
-        try:
+        (x0, y0), (x1, y1) = sample.pull.drag.start_px, sample.pull.drag.end_px
+        ends = (x0 / SIZE, y0 / SIZE, x1 / SIZE, y1 / SIZE)
+        record = Record(pair.name, pair.source.mesh, sample.category, ends, sample.pull.part_by)
+
+        def answer(row: Row) -> tuple[Scores, list[np.ndarray]]:
             made, seconds = answered(tools.method(row), sample)
-        except PartRMError as error:
-            failed[row.name] = _told(error)
-            continue
-        scores[row.name] = score(made, sample.before, sample.after, tools.lpips, seconds)
-        files.write_pictures(files.picture_path(task.out, pair.name, row.name), [made[first], made[other]])
-    (x0, y0), (x1, y1) = sample.pull.drag.start_px, sample.pull.drag.end_px
-    ends = (x0 / SIZE, y0 / SIZE, x1 / SIZE, y1 / SIZE)
-    ordered = {n: scores[n] for n in wanted if n in scores}
-    made_record = Record(pair.name, pair.source.mesh, category, ends, sample.pull.part_by, ordered, failed)
-    others = {n: s for n, s in record.scores.items() if n not in wanted}  # of a run with other rows
-    whole = replace(made_record, scores={**others, **ordered})
-    files.write_record(task.out, whole, {n: wanted.get(n, prints.get(n, "")) for n in whole.scores})
-    return made_record, False
+            scores = score(made, sample.before, sample.after, tools.lpips, seconds)
+            return scores, [made[view] for view in SHOWN]
 
+        return Ready(record, [picture[view] for view in SHOWN for picture in (sample.before, sample.after)], answer)
 
-def _told(error: PartRMError) -> str:
-    return " ".join(f"{error.title}: {error.hint}".split())
+    return filled(task.out, Record(pair.name, pair.source.mesh, "?"), task.rows, task.prints(data), read)
