@@ -19,12 +19,13 @@ import cv2
 import numpy as np
 
 from model.drag import Drag
-from model.errors import FormatError
+from model.errors import DragError, FormatError
 from model.evaluation.drags import pull_of
-from model.evaluation.pairs import Pair
+from model.evaluation.pairs import Pair, by_turns, fixed_pairs
 from model.evaluation.protocol import PIXELS, on_white
 from model.formats.disk import unreadable, write_atomically
-from model.partdrag4d.dataset import SIZE, DataSet, StateId
+from model.partdrag4d.dataset import SIZE, DataSet, Split, StateId, open_dataset
+from model.progress import Progress, silent
 from model.stages.load import load_image
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -140,8 +141,8 @@ def _drags(path: Path, told: dict[str, Any], w: int, h: int) -> tuple[tuple[Drag
 def write_case(folder: Path, data: DataSet, source: StateId, targets: Sequence[StateId], seed: int = 0) -> None:
     """Make a case of a data set's view 0: the source, and one frame for each target. Raises PartRMError."""
     told: list[list[list[float]]] = []
-    (folder / "frames").mkdir(parents=True, exist_ok=True)
     point = pull_of(data, Pair(source, targets[-1]), seed)
+    (folder / "frames").mkdir(parents=True, exist_ok=True)
     points, camera = data.points(source), data.camera(source, 0)
     index = int(np.argmin(((points - point.before) ** 2).sum(1)))
     for k, target in enumerate(targets):
@@ -155,6 +156,31 @@ def write_case(folder: Path, data: DataSet, source: StateId, targets: Sequence[S
         _write_png(folder / "part.png", np.dstack([part * np.uint8(255)] * 3 + [np.full_like(part, 255, np.uint8)]))
     text = json.dumps({"frames": told, "category": data.category(source), "object": source.mesh})
     write_atomically(folder / "drags.json", lambda file: file.write(text.encode()))
+
+
+def write_cases(
+    root: Path, out: Path, split: Split, count: int | None, seed: int, progress: Progress = silent
+) -> tuple[int, list[str]]:
+    """Make cases of a data set, OUT/SOURCE__TARGET: the frames lead through the states between source and target.
+
+    The pairs are those of `evaluate --data`. Returns how many were written, and why others were not.
+    """
+    data = open_dataset(root)
+    there, left_out, written = set(data.ids(split)), [], 0
+    pairs = by_turns(fixed_pairs(there, seed), seed)[:count]
+    for k, pair in enumerate(pairs):
+        progress(k / len(pairs), pair.name)
+        first, last = pair.source.state, pair.target.state
+        step = 1 if last > first else -1
+        between = [pair.source.with_state(n) for n in range(first + step, last, step)]
+        try:
+            write_case(out / pair.name, data, pair.source, [*(s for s in between if s in there), pair.target], seed)
+        except DragError as error:
+            left_out.append(f"{pair.name}: {error.title}")
+        else:
+            written += 1
+    progress(1.0, "done")
+    return written, left_out
 
 
 def _write_png(path: Path, rgba: np.ndarray) -> None:

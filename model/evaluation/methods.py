@@ -22,7 +22,7 @@ from model.stages.propagate import SPREAD
 from model.stages.reconstruct import reconstruct
 from model.stages.state import State
 
-Setting = Literal["one image", "true views"]
+Setting = Literal["one image", "one image, no motion", "true views"]
 _NONE = np.zeros((0, 3), np.float32)
 NO_SPLATS = Gaussians(_NONE, np.zeros((0, 4), np.float32), _NONE, _NONE[:, 0], np.zeros((0, 1, 3), np.float32))
 
@@ -31,7 +31,8 @@ class Embedded:
     """The model that the app ships; gets one drag, and one image or the splats of the true views.
 
     From one image it is told the object's outline, the lens, and how far away the object is (the data set's world has
-    a size, one image has none). The part is the one that it finds itself.
+    a size, one image has none). The part is the one that it finds itself. "No motion" draws the splats that it made
+    of the image as they are: what the prediction is worth over the same splats.
     """
 
     def __init__(self, pipeline: Pipeline, rasterize: Rasterize, setting: Setting) -> None:
@@ -40,9 +41,11 @@ class Embedded:
 
     def __call__(self, sample: Sample) -> np.ndarray:
         view = frame_of(sample)
-        state = opened(self.pipeline, view) if self.setting == "one image" else true_state(sample, view)
-        after = self.pipeline.predict(state, [view.drag(sample.pull.drag)]).state
-        return drawn(self.rasterize, after.gaussians, view.cameras(sample.cameras, state.camera))
+        state = true_state(sample, view) if self.setting == "true views" else opened(self.pipeline, view)
+        shown = state
+        if self.setting != "one image, no motion":
+            shown = self.pipeline.predict(state, [view.drag(sample.pull.drag)]).state
+        return drawn(self.rasterize, shown.gaussians, view.cameras(sample.cameras, state.camera))
 
 
 def frame_of(sample: Sample) -> Framed:

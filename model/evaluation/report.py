@@ -66,6 +66,14 @@ def row_cells(records: Sequence[Record], row: str, view: int | None = None) -> t
     )
 
 
+def view_lines(records: Sequence[Record], rows: Sequence[str], view: int, unit: str = "pairs") -> list[str]:
+    """Write the table of one view or frame alone."""
+    return [
+        line("", (unit, *HEADS[1:])),
+        *(line(f"{k:2d} {r}", row_cells(records, r, view)) for k, r in enumerate(rows, 1)),
+    ]
+
+
 def published_cells(row: Published) -> tuple[str, ...]:
     """Return a published row's cells, as HEADS names them."""
     time = "-" if row.seconds is None else f"{row.seconds:.1f}"

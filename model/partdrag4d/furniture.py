@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
 from model.partdrag4d import textures
@@ -208,6 +209,50 @@ def cabinet(a: Assembly) -> None:
     a.cavity = ((-w / 2, leg, z0), (w / 2, y1, z1))
     a.gap_depth = s.thick
     fill(a, s, (-w / 2, w / 2, leg, y1), z0, z1, wall, rng.choice(shapes), overlay)
+
+
+def counter(a: Assembly) -> None:
+    """Build a kitchen counter: long and low, with a worktop of its own."""
+    rng = a.rng
+    s = style(a)
+    w, h, d = 1.0, rng.uniform(0.18, 0.4), rng.uniform(0.2, 0.36)
+    wall, overlay = rng.uniform(0.008, 0.02), rng.random() < 0.7
+    z0, z1, x = -d / 2, d / 2, w / 2
+    leg = rng.choice((0.0, rng.uniform(0.02, 0.05)))
+    if leg:
+        feet(a, a.material(textures.finish(rng)), w, d, leg, "plinth")
+    a.shell(0, s.body, (-x, leg, z0), (x, h, z1 - s.thick - 0.002 if overlay else z1), wall, Z)
+    over = rng.uniform(0.0, 0.025)
+    top = a.material(textures.finish(rng))
+    a.box(0, top, -x - over, x + over, h, h + rng.uniform(0.01, 0.03), z0, z1 + over, X)
+    if rng.random() < 0.3:
+        a.things(0, -x, x, h + 0.03, 0.2, z0, z1)
+    a.cavity = ((-x, leg, z0), (x, h, z1))
+    a.gap_depth = s.thick
+    fill(a, s, (-x, x, leg, h), z0, z1, wall, rng.choice(("doors", "beside", "grid", "row", "over")), overlay)
+
+
+def room_door(a: Assembly) -> None:
+    """Build one or two leaves of a room's door, or shutters, with or without the frame that they hang in."""
+    rng = a.rng
+    s = replace(style(a), thick=rng.uniform(0.015, 0.05), gap=rng.uniform(0.002, 0.012))
+    count, h, w = rng.choice((1, 1, 2)), rng.uniform(0.7, 1.0), rng.uniform(0.28, 0.6)
+    x = w * count / 2
+    if rng.random() < 0.5:
+        post, deep = rng.uniform(0.02, 0.07), rng.uniform(0.03, 0.1)
+        m = s.body if rng.random() < 0.5 else a.material(textures.finish(rng))
+        for side in (-x - post, x):
+            a.box(0, m, side, side + post, 0, h + post, -deep / 2, deep / 2, Y)
+        a.box(0, m, -x, x, h, h + post, -deep / 2, deep / 2, X)
+    else:  # only what it hangs on
+        for side in (-x, x)[: max(count, rng.randint(1, 2))]:
+            a.rod(0, s.handle, (side, 0.0, -s.thick / 2), (side, h, -s.thick / 2), 0.004)
+    for k in range(count):
+        hinge = rng.choice((LEFT, RIGHT)) if count == 1 else (LEFT, RIGHT)[k]
+        x0 = -x + k * w
+        door(a, s, (x0 + s.gap, x0 + w - s.gap, 0.0, h - s.gap), s.thick / 2, hinge, rng.uniform(70, 165))
+        if rng.random() < 0.4:  # it opens both ways
+            a.parts[-1] = replace(a.parts[-1], low=-a.parts[-1].high)
 
 
 def table(a: Assembly) -> None:

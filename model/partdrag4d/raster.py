@@ -33,6 +33,7 @@ class Drawn:
     rgba: np.ndarray  # (S, S, 4) uint8, straight alpha
     link: np.ndarray  # (S, S) uint8, OUTSIDE = nothing
     depth: np.ndarray  # (S, S) float32, world units along the view axis, 0 = nothing
+    normal: np.ndarray  # (S, S, 3) float32, unit, world, facing the camera; 0 = nothing
 
     @property
     def on_white(self) -> np.ndarray:
@@ -143,7 +144,7 @@ def _shade(
     vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, colours: np.ndarray, uv: np.ndarray,
     textures: np.ndarray, levels: np.ndarray, texels: np.ndarray, links: np.ndarray, eye: np.ndarray,
     light: np.ndarray, tone: np.ndarray, linear: np.ndarray,
-    rgba: np.ndarray, link: np.ndarray, depth: np.ndarray,
+    rgba: np.ndarray, link: np.ndarray, depth: np.ndarray, normal: np.ndarray,
 ) -> None:  # fmt: skip
     """Colour each pixel: every face in it once, at the middle of its samples, as much as it has of them."""
     size = len(owner)
@@ -215,6 +216,8 @@ def _shade(
                     middle = inverse + (x + 0.5 - px) * slope_x + (y + 0.5 - py) * slope_y
                     depth[y, x] = 1.0 / min(max(middle, 0.999 * farthest), 1.001 * near[y, x, nearest])
                     link[y, x] = links[f]
+                    for d in range(3):
+                        normal[y, x, d] = n[d]
             for d in range(3):
                 rgba[y, x, d] = int(total[d] / covered * 255.0 + 0.5)
             rgba[y, x, 3] = int(covered * 63.75 + 0.5)
@@ -230,12 +233,12 @@ def look(state: Posed, camera: Camera, size: int, light: np.ndarray = STUDIO) ->
     _cover(pixels, nearness, soup.faces, SAMPLES, near, owner)
     seen = Drawn(
         np.zeros((size, size, 4), np.uint8), np.full((size, size), OUTSIDE, np.uint8),
-        np.zeros((size, size), np.float32),
+        np.zeros((size, size), np.float32), np.zeros((size, size, 3), np.float32),
     )  # fmt: skip
     _shade(
         owner, near, SAMPLES, pixels, nearness, state.vertices, soup.faces, state.normals, soup.colours, soup.uv,
         soup.textures, soup.levels, soup.texels, soup.links, camera.position, light, TONE, LINEAR,
-        seen.rgba, seen.link, seen.depth,
+        seen.rgba, seen.link, seen.depth, seen.normal,
     )  # fmt: skip
     return seen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -61,6 +61,24 @@ def soup(made: ArticulatedObject) -> Soup:
         levels,
         np.concatenate([level.reshape(-1, 3) for pyramid in pyramids for level in pyramid]),
     )
+
+
+def with_textures(soup: Soup, textures: Sequence[np.ndarray]) -> Soup:
+    """Put textures (H, W, 3) uint8 behind a soup's own, as the last rows of its levels: faces can be given them."""
+    pyramids = [_pyramid(texture) for texture in textures]
+    wide = max(soup.levels.shape[1], *map(len, pyramids))
+    own = np.concatenate([soup.levels, np.repeat(soup.levels[:, -1:], wide - soup.levels.shape[1], axis=1)], axis=1)
+    more = np.zeros((len(pyramids), wide, 3), np.int64)
+    first = len(soup.texels)
+    for t, pyramid in enumerate(pyramids):
+        for k in range(wide):
+            if k < len(pyramid):
+                more[t, k] = first, pyramid[k].shape[1], pyramid[k].shape[0]
+                first += pyramid[k].shape[0] * pyramid[k].shape[1]
+            else:
+                more[t, k] = more[t, k - 1]
+    texels = np.concatenate([soup.texels, *(level.reshape(-1, 3) for pyramid in pyramids for level in pyramid)])
+    return replace(soup, levels=np.concatenate([own, more]), texels=texels)
 
 
 def _pyramid(texture: np.ndarray) -> list[np.ndarray]:

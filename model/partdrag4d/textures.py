@@ -119,6 +119,16 @@ def casing(rng: Random) -> Row:
     return paint(rng, _jitter(rng, (0.12, 0.12, 0.13), 0.08)) if roll < 0.82 else paint(rng)
 
 
+def tile(rng: Random, size: int) -> np.ndarray:
+    """Draw a material as a texture for meshes, one object unit wide; (size, size, 3) uint8."""
+    row = np.array(finish(rng) if rng.random() < 0.8 else paint(rng, (1.0, 1.0, 1.0)))
+    picture = np.empty((size, size, 3))
+    for y in range(size):
+        for x in range(size):
+            picture[y, x] = albedo(row, x / size, y / size, False, 0, 1 / size)
+    return np.asarray((picture * 255).clip(0, 255).astype(np.uint8))
+
+
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _hash(x: int, y: int, seed: int) -> float:
     h = (

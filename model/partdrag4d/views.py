@@ -70,7 +70,7 @@ def subject(made: ArticulatedObject, mesh: str, category: str, preset: Preset, s
     T, yaw = np.eye(4), PARTNET_YAW_DEG
     if not any(m.number >= 0 for m in made.movables):
         askew = _askew_deg(made)
-        made = made.placed(_turn(askew))
+        made = made.placed(turned(askew))
         points = made.points(made.rest)
         middle = (points.max(0) + points.min(0)) / 2
         radius = float(np.linalg.norm(points - middle, axis=1).max())
@@ -85,7 +85,7 @@ def subject(made: ArticulatedObject, mesh: str, category: str, preset: Preset, s
 
 def _placing(preset: Preset, yaw_deg: float) -> np.ndarray:
     """Return the (4, 4) that turns a normalised object and puts it into the world of the cameras."""
-    T = _turn(yaw_deg)
+    T = turned(yaw_deg)
     T[:3, :3] *= preset.scale
     T[:3, 3] = Y_UP @ np.array(preset.offset)
     return T
@@ -102,9 +102,9 @@ def _front_deg(made: ArticulatedObject, preset: Preset) -> float:
     camera = partdrag4d_cameras(SMALL)[0]
     shown = np.zeros((len(YAWS_DEG), len(chosen)))  # px
     for i, yaw in enumerate(YAWS_DEG):
-        turned = replace(camera, T_world_camera=_turn(-yaw) @ camera.T_world_camera)  # as turning the object
+        round_it = replace(camera, T_world_camera=turned(-yaw) @ camera.T_world_camera)  # as turning the object
         for state in states:
-            links = look(state, turned, SMALL).link
+            links = look(state, round_it, SMALL).link
             shown[i] += [np.isin(links, carried(made, k + 1)).sum() for k in chosen]
     votes = (shown / np.maximum(shown.max(0), 1)).sum(1)
     return YAWS_DEG[int(votes.argmax())]
@@ -115,15 +115,14 @@ def _askew_deg(made: ArticulatedObject) -> float:
     plan = made.points(made.rest)[:, [0, 2]].astype(np.float32)
 
     def area(yaw_deg: float) -> float:
-        turned = plan @ _turn(yaw_deg)[np.ix_([0, 2], [0, 2])].T
-        return float(np.ptp(turned, axis=0).prod())
+        return float(np.ptp(plan @ turned(yaw_deg)[np.ix_([0, 2], [0, 2])].T, axis=0).prod())
 
     angle = round(float(cv2.minAreaRect(plan)[2]), 1)
     best = min((0.0, angle, -angle), key=area)
     return best if area(best) < LEAST_GAIN * area(0.0) else 0.0
 
 
-def _turn(yaw_deg: float) -> np.ndarray:
+def turned(yaw_deg: float) -> np.ndarray:
     """Return the (4, 4) turn about the vertical."""
     c, s = np.cos(np.deg2rad(yaw_deg)), np.sin(np.deg2rad(yaw_deg))
     return np.array([[c, 0, s, 0], [0, 1, 0, 0], [-s, 0, c, 0], [0, 0, 0, 1]])

@@ -1,21 +1,25 @@
-"""Batches for the embedded networks, made on the fly from procedural objects while the network trains."""
+"""Batches for the embedded networks, made on the fly from procedural objects and meshes while the network trains."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.camera import Camera
 from model.network.blocks import unit
 from model.network.embedded import SIDE, SIZE, Surface, ray_grid
+from model.partdrag4d import tracer
+from model.partdrag4d.mesh_scene import MeshScene, Stock, look_at, make_mesh_scene
 from model.partdrag4d.procedural import make_scene
 from model.partdrag4d.scene import Buffers, Scene
-from model.partdrag4d.tracer import trace, trace_surfaces
 from model.stages.frame import HALF_FRAME, carried, view_cameras
 from model.stages.multiview import FINE, seen_in_views, seen_surface
 from model.stages.reproject import reproject, surface_points
@@ -25,9 +29,31 @@ Example = dict[str, np.ndarray]
 Batch = dict[str, Tensor]
 CLICKS = 8  # on the parts of one image
 FIRST_SEED = 1_000_000  # training counts up from here; seeds below are for looking at
+MESHES = 0.4  # of the samples, where there are meshes
+AnyScene = Scene | MeshScene
 
 
-def view0(scene: Scene, amount: float) -> Example:
+def any_scene(seed: int, of: Sequence[Stock]) -> AnyScene:
+    """Make the scene of a seed: procedural, or of a mesh where there are any."""
+    mesh = bool(of) and Random(f"kind/{seed}").random() < MESHES
+    return make_mesh_scene(seed, of) if mesh else make_scene(seed)
+
+
+def trace(scene: AnyScene, amount: float, cameras: Sequence[Camera], size: int, supersample: int = 1) -> Buffers:
+    """See a scene of either kind."""
+    if isinstance(scene, MeshScene):
+        return look_at(scene, amount, cameras, size)
+    return tracer.trace(scene, amount, cameras, size, supersample)
+
+
+def trace_surfaces(scene: AnyScene, amount: float, cameras: Sequence[Camera], size: int) -> Buffers:
+    """See the surfaces of a scene of either kind."""
+    if isinstance(scene, MeshScene):
+        return look_at(scene, amount, cameras, size)
+    return tracer.trace_surfaces(scene, amount, cameras, size)
+
+
+def view0(scene: AnyScene, amount: float) -> Example:
     """Trace the input view as the networks see it: rgb on black, coverage, depth offset, camera-axes normals."""
     camera = (scene.camera0.resized(SIZE, SIZE),)
     smooth = trace(scene, amount, camera, SIZE, supersample=2)
@@ -47,18 +73,37 @@ def view0(scene: Scene, amount: float) -> Example:
     }
 
 
-def surface_example(seed: int) -> Example | None:
+def spoilt(example: Example, seed: int) -> Example:
+    """Return an example as a photograph would show it: out of focus, a rim of what lay behind, JPEG; or as it is."""
+    rng = np.random.default_rng([seed, 1])
+    rgb, alpha = example["rgb"].transpose(1, 2, 0), example["alpha"]
+    if rng.random() < 0.25:
+        sigma = rng.uniform(0.3, 1.0)
+        rgb, alpha = cv2.GaussianBlur(rgb, (0, 0), sigma), cv2.GaussianBlur(alpha, (0, 0), sigma)
+    if rng.random() < 0.25:
+        kernel = np.ones((3, 3), np.uint8) if rng.random() < 0.5 else np.ones((1, 3), np.uint8)
+        grown = cv2.dilate(alpha, kernel)
+        rgb, alpha = rgb + (grown - alpha)[..., None] * rng.random(3, np.float32), grown
+    if rng.random() < 0.25:
+        shown = ((rgb + 1 - alpha[..., None]) * 255).clip(0, 255).astype(np.uint8)
+        _, data = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])
+        decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / 255
+        rgb = (decoded - 1 + alpha[..., None]).clip(0, alpha[..., None])
+    return example | {"rgb": np.ascontiguousarray(rgb.transpose(2, 0, 1)), "alpha": alpha}
+
+
+def surface_example(seed: int, of: Sequence[Stock] = ()) -> Example | None:
     """Make what Surface learns from: one view of an object in any of its states."""
-    scene = make_scene(seed)
-    example = view0(scene, scene.amounts[scene.source])
+    scene = any_scene(seed, of)
+    example = spoilt(view0(scene, scene.amounts[scene.source]), seed)
     del example["link"]
     return example
 
 
-def part_example(seed: int) -> Example | None:
+def part_example(seed: int, of: Sequence[Stock] = ()) -> Example | None:
     """Make what PartNet learns from: one view, clicks on its parts, and every pixel's joint."""
-    scene = make_scene(seed)
-    example = view0(scene, scene.amounts[scene.source])
+    scene = any_scene(seed, of)
+    example = spoilt(view0(scene, scene.amounts[scene.source]), seed)
     link = example["link"]
     rng = np.random.default_rng(seed)
     areas = np.bincount(link[link < 255], minlength=len(scene.joints) + 1)
@@ -94,13 +139,13 @@ def part_example(seed: int) -> Example | None:
     }
 
 
-def completion_example(seed: int, surface: Surface | None = None) -> Example | None:
+def completion_example(seed: int, of: Sequence[Stock] = (), surface: Surface | None = None) -> Example | None:
     """Make what Completion learns from: known points drawn into four views, and what is really there.
 
     Every other example shows one image's surface, as `surface` estimates it where one is given; the rest, four views
     of a state whose part has moved to another.
     """
-    scene = make_scene(seed)
+    scene = any_scene(seed, of)
     cameras = view_cameras(scene.camera0, SIDE)
     a, b = scene.amounts[scene.source], scene.amounts[scene.target]
     moved = seed % 4 >= 2  # not the lowest bit: processes share the seeds by it
@@ -127,14 +172,14 @@ def completion_example(seed: int, surface: Surface | None = None) -> Example | N
     }
 
 
-def true_view(scene: Scene, amount: float) -> View:
+def true_view(scene: AnyScene, amount: float) -> View:
     """Trace the input view's surface."""
     camera = scene.camera0.resized(FINE, FINE)
     seen = trace_surfaces(scene, amount, (camera,), FINE)
     return View(camera, seen.rgb[0], seen.depth[0], seen.normal[0])
 
 
-def estimated_view(scene: Scene, amount: float, surface: Surface) -> View:
+def estimated_view(scene: AnyScene, amount: float, surface: Surface) -> View:
     """Estimate the input view's surface from its picture, as the app does: Completion meets no other."""
     seen = trace(scene, amount, (scene.camera0.resized(FINE, FINE),), FINE)
     window = (0.0, 0.0, float(FINE))
@@ -157,7 +202,7 @@ def lift(buffers: Buffers, cameras: tuple) -> Points:
     return points, normals, rgb, radii
 
 
-def moved_points(scene: Scene, source: Buffers, a: float, b: float) -> tuple[Points, np.ndarray]:
+def moved_points(scene: AnyScene, source: Buffers, a: float, b: float) -> tuple[Points, np.ndarray]:
     """Move the part's points from amount a to b; also says where, in each view, the part was."""
     cameras = view_cameras(scene.camera0, source.depth.shape[-1])
     points, normals, rgb, radii = lift(source, cameras)
@@ -170,7 +215,7 @@ def moved_points(scene: Scene, source: Buffers, a: float, b: float) -> tuple[Poi
 
 
 Maker = Callable[[int], Example | None]  # of a seed
-EXAMPLES: dict[str, Maker] = {
+EXAMPLES: dict[str, Callable[..., Example | None]] = {
     "surface": surface_example,
     "part": part_example,
     "completion": completion_example,
@@ -225,7 +270,7 @@ def collate(examples: list[Example]) -> Batch:
 
 
 def vary_colours(rgb: Tensor, alpha: Tensor, generator: torch.Generator) -> Tensor:
-    """Change exposure, contrast, tint and noise as cameras do.
+    """Change exposure, contrast, tint, strength of colour and noise as cameras do.
 
     rgb (B, ..., 3, H, W) is premultiplied, alpha (B, ..., 1, H, W).
     """
@@ -237,6 +282,8 @@ def vary_colours(rgb: Tensor, alpha: Tensor, generator: torch.Generator) -> Tens
 
     straight = (rgb / alpha.clamp(min=0.05)).clamp(1e-4, 1)
     tint = draw(0.9, 1.1, (b, *(1,) * (rgb.ndim - 4), 3, 1, 1))
+    grey = straight.mean(-3, keepdim=True)
+    straight = (grey + (straight - grey) * draw(0.6, 1.3)).clamp(1e-4, 1)
     straight = straight ** draw(0.7, 1.45) * draw(0.7, 1.2) * tint
     noise = torch.randn(rgb.shape, generator=generator) * draw(0, 0.02)
     return (straight + noise).clamp(0, 1) * alpha

@@ -1,4 +1,4 @@
-"""Train the networks that the app ships, on procedural objects, on whatever computer there is.
+"""Train the networks that the app ships, on procedural objects and meshes, on whatever computer there is.
 
 Runs chain: the schedule counts samples, a checkpoint holds everything, and a later run goes on where one stopped.
 """
@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,10 @@ from model.network.embedded import (
     elevation_matrix,
     part_logits,
 )
+from model.partdrag4d.mesh_scene import stock
 from model.training.checkpoint import export as write_weights
 from model.training.checkpoint import save_checkpoint
-from model.training.data import EXAMPLES, Batch, Maker, batches, completion_example, vary_colours, world_maps
+from model.training.data import EXAMPLES, Batch, Maker, batches, vary_colours, world_maps
 from model.training.muon import Muon
 from model.training.pictures import sheet
 
@@ -140,11 +141,13 @@ def loss_of(stage: str, out: Path) -> Loss:
     return completion_loss if stage == "completion" else part_loss(trained_surface(out))
 
 
-def maker_of(stage: str, out: Path) -> Maker:
-    """Return what makes a stage's examples; Completion's show surfaces as OUT/surface.pt estimates them."""
-    if stage != "completion":
-        return EXAMPLES[stage]
-    return partial(completion_example, surface=trained_surface(out))
+def maker_of(stage: str, out: Path, objects: Sequence[Path] = ()) -> Maker:
+    """Return what makes a stage's examples; Completion's show surfaces as OUT/surface.pt estimates them.
+
+    objects: mesh files that take their share of the samples. Raises FormatError.
+    """
+    make = partial(EXAMPLES[stage], of=stock(objects))
+    return partial(make, surface=trained_surface(out)) if stage == "completion" else make
 
 
 def trained_surface(out: Path) -> Surface:
@@ -169,6 +172,7 @@ def run(
     batch: int = 8,
     seed: int = 0,
     start_from: Path | None = None,
+    objects: Sequence[Path] = (),
     say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> Path:
     """Train one network until it has seen `samples`, or for `minutes`; returns the checkpoint's path.
@@ -176,7 +180,8 @@ def run(
     Goes on from OUT/STAGE.pt where there is one. Writes OUT/STAGE.jsonl (a line every 50 steps), and every two minutes
     a checkpoint and OUT/STAGE.png, what the network now makes of a few objects beside the truth. Without a checkpoint
     it goes on from START_FROM/STAGE.safetensors where that is given, as many samples on as the file says; only the
-    optimisers' memory is lost. Raises WeightsError where that file cannot be used.
+    optimisers' memory is lost. objects: mesh files (URDF, MJCF, PartNet-Mobility folders) to learn from beside the
+    procedural objects. Raises WeightsError where weights cannot be used, FormatError where an object cannot.
     Started by `torchrun`, its processes share each step: `batch` samples each, gradients averaged.
     """
     rank, ranks = join_workers()
@@ -214,7 +219,7 @@ def run(
     generator = torch.Generator().manual_seed(seed + seen + rank)
     start = saved_at = time.monotonic()
     mean: dict[str, float] = {}
-    for data in batches(maker_of(stage, out), batch, seen, rank, ranks):
+    for data in batches(maker_of(stage, out, objects), batch, seen, rank, ranks):
         factor = step_length(seen, samples)
         for optimiser, lr in ((muon, 0.006), (adam, 1e-3)):
             for group in optimiser.param_groups:

@@ -86,19 +86,13 @@ def run(
         title, (*HOW, lpips), names, main_row(rows), left_out, views, "cases", published=False, unseen=["no motion"]
     )
     text, written = files.write_tables(out, page, records)
-    text += "\n".join(["", "the last frames alone", "", *last_lines(records, names)]) + "\n"
+    text += "\n".join(["", "the last frames alone", "", *report.view_lines(records, names, -1, "cases")]) + "\n"
     files.write_text(out / "table.txt", text)
     progress(1.0, "done")
     if stopped:
         print(text)
         raise KeyboardInterrupt
     return text, written
-
-
-def last_lines(records: Sequence[Record], rows: Sequence[str]) -> list[str]:
-    """Write the table of the last frames."""
-    heads = report.line("", ("cases", *report.HEADS[1:]))
-    return [heads, *(report.line(f"{k:2d} {r}", report.row_cells(records, r, -1)) for k, r in enumerate(rows, 1))]
 
 
 @cache

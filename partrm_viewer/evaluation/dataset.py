@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from model.errors import FormatError
+from model.evaluation import report
 from model.evaluation.html import Page
 from model.evaluation.pairs import Pair, are_published, by_turns, fixed_pairs, read_pairs, write_pairs
 from model.evaluation.protocol import SHOWN, Scores, answered, sample_of, score
@@ -90,12 +91,15 @@ def run(
     if stopped:
         left_out.append(f"stopped after {len(measured)} of {len(tasks)} pairs: the same command goes on")
     page = _page(root, pairs, rows, plan, measured, left_out)
-    written = files.write_tables(out, page, measured)
+    text, written = files.write_tables(out, page, measured)
+    names = [row.name for row in rows]
+    text += "\n".join(["", "the input view alone", "", *report.view_lines(measured, names, 0)]) + "\n"
+    files.write_text(out / "table.txt", text)
     progress(1.0, "done")
     if stopped:
-        print(written[0])
+        print(text)
         raise KeyboardInterrupt
-    return written
+    return text, written
 
 
 def _page(

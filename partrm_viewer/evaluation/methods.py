@@ -40,6 +40,7 @@ Kind = Literal[
     "no motion",
     "oracle",
     "one image",
+    "one image, no motion",
     "true views",
     "partrm",
     "nvs",
@@ -81,7 +82,8 @@ def rows_of(
         name = editor(text).name
         rows += [Row(f"{name}, NVS-First", "nvs", text), Row(f"{name}, Drag-First", "drag", text)]
     if "embedded" in methods:
-        rows += [Row("embedded, one image", "one image"), Row("embedded, true views", "true views")]
+        kinds: tuple[Kind, ...] = ("one image, no motion", "one image", "true views")
+        rows += [Row(f"embedded, {kind}", kind) for kind in kinds]
     if "partrm" in methods:
         for text in named:
             label, _, path = text.rpartition("=")
@@ -210,7 +212,7 @@ class Tools:
                 return SourcePictures()
             case "no motion" | "oracle":
                 return TrueSplats(row.name, row.kind == "oracle", self.rasterize)
-            case "one image" | "true views":
+            case "one image" | "one image, no motion" | "true views":
                 return Embedded(self.pipeline, self.rasterize, row.kind)
             case "partrm":
                 if row.value not in self._networks:

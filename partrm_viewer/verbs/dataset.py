@@ -17,7 +17,7 @@ twelve views, surface points and drags. docs/partdrag4d.md leads from nothing to
 
 def add(verbs: Verbs) -> None:
     p = verb(verbs, "dataset", "articulated objects into states, views, drags and Gaussians", DESCRIPTION)
-    does = p.add_subparsers(title="what to do", metavar="inspect|build|gaussians", required=True)
+    does = p.add_subparsers(title="what to do", metavar="inspect|build|gaussians|cases", required=True)
     q = does.add_parser("inspect", help="print an object's parts and joints, draw it with each at its limits")
     q.add_argument("file", metavar="FILE", help="a .urdf or .xml file, a PartNet-Mobility folder, procedural:SEED")
     q.add_argument("-o", "--out", type=Path, metavar="PNG", help="draw it at rest and with each joint at its limits")
@@ -33,6 +33,13 @@ def add(verbs: Verbs) -> None:
     q.add_argument("--weights", type=Path, metavar="FILE", help="LGM's, for --how lgm")
     q.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where LGM runs")
     q.set_defaults(run=_gaussians)
+    q = does.add_parser("cases", help="make single pictures with drags and true frames, for `evaluate --cases`")
+    q.add_argument("root", type=Path, metavar="ROOT", help="a data set")
+    q.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="gets a folder for each case")
+    q.add_argument("--split", choices=["val", "train", "all"], default="val", help="(default: val)")
+    q.add_argument("--count", type=arguments.count, metavar="N", help="cases, by turns of their objects (default: all)")
+    q.add_argument("--seed", type=int, default=0, metavar="N", help="of start states and drags (default: 0)")
+    q.set_defaults(run=_cases)
 
 
 def _gaussians(options: argparse.Namespace) -> int:
@@ -41,6 +48,18 @@ def _gaussians(options: argparse.Namespace) -> int:
 
     o = options
     return gaussians.run(o.root, o.how, o.network, o.weights, o.device, progress_line())
+
+
+def _cases(options: argparse.Namespace) -> int:
+    from model.evaluation.cases import write_cases
+    from partrm_viewer.terminal import progress_line
+
+    o = options
+    written, left_out = write_cases(o.root, o.out, o.split, o.count, o.seed, progress_line())
+    for line in left_out:
+        print(f"left out: {line}")
+    print(f"{written} cases in {o.out}")
+    return 0
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -42,6 +42,8 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--resume", action="store_true", help="go on from what lies in --out")
     where = "embedded: go on from weights exported in that folder; partrm: begin with that file's, PartRM's or LGM's"
     p.add_argument("--from", dest="start_from", type=Path, metavar="PATH", help=where)
+    what = "embedded: URDF and MJCF files, PartNet-Mobility folders, to learn from beside procedural objects"
+    p.add_argument("--objects", type=Path, nargs="+", default=(), metavar="OBJECT", help=what)
     p.add_argument("--export", type=Path, metavar="DIR", help="write the weights there, as the app loads them")
     q = p.add_argument_group("PartRM")
     q.add_argument("--data", type=Path, metavar="ROOT", help="the data set (`dataset build`, then `dataset gaussians`)")
@@ -71,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     from model.training import embedded
 
     minutes, batch, seed = options.minutes, options.batch or 8, options.seed
-    embedded.run(options.stage, options.samples, options.out, minutes, batch, seed, options.start_from)
+    embedded.run(options.stage, options.samples, options.out, minutes, batch, seed, options.start_from, options.objects)
     if options.export:
         options.export.mkdir(parents=True, exist_ok=True)
         print(embedded.export(options.stage, options.out, options.export))

@@ -141,7 +141,7 @@ def test_completion_examples_show_the_image_as_surface_estimates_it(wrong_by: fl
             depth, normal = (torch.from_numpy(truth[k])[None] for k in ("depth", "normal"))
             return SurfaceOutput(depth, normal, torch.tensor([truth["elevation"] + wrong_by]))
 
-    example = data.completion_example(0, Wrong())
+    example = data.completion_example(0, surface=Wrong())
     assert example is not None
     both = (example["known"][:, 3] > 0.5) & example["there"]
     assert both[0].sum() > 0.95 * example["there"][0].sum() and both[1:].any()
