@@ -123,7 +123,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
     written = [job.out]
     with clock.stage("draw"):
         if job.input_view:
-            written.append(capture.write_png(job.input_view, input_view(prediction, renderer)))
+            written.append(capture.write_png(job.input_view, input_view(rest, prediction, renderer)))
         if job.input_views:
             for k, picture in enumerate(step_views(pipeline, prediction, rest, job, renderer, progress)):
                 written.append(capture.write_png(job.input_views / f"{k:03d}.png", picture))
@@ -165,9 +165,18 @@ def check_drags(drags: Sequence[Drag], width: int, height: int) -> None:
             raise DragError("The drag has no length.", "Say where the grabbed point should go: --drag X0,Y0,X1,Y1")
 
 
-def input_view(prediction: Prediction, renderer: Renderer) -> np.ndarray:
-    """Draw a predicted state from the input camera at the image's size on white; (H, W, 3) uint8."""
-    return capture.still(renderer, prediction.state.gaussians, prediction.state.camera)
+def input_view(rest: Any, prediction: Prediction, renderer: Renderer) -> np.ndarray:
+    """Draw a predicted state from the input camera at the image's size on white; (H, W, 3) uint8.
+
+    Where nothing has moved it shows the photo: see model.stages.picture.
+    """
+    from model.stages.picture import picture_after
+
+    def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
+        straight = capture.still(renderer, gaussians, camera, background=None).astype(np.float32) / 255
+        return np.concatenate([straight[..., :3] * straight[..., 3:], straight[..., 3:]], axis=2)
+
+    return picture_after(rest, prediction.state.gaussians, prediction.state.camera, rasterize)[0]
 
 
 def step_views(
@@ -190,7 +199,7 @@ def views_after(
     """Draw what the drags of each step make of a state, from the input camera; each (H, W, 3) uint8."""
     for k, drags in enumerate(steps):
         progress(k / len(steps), f"step {k + 1} of {len(steps)}")
-        yield input_view(pipeline.predict(rest, drags, part=part), renderer)
+        yield input_view(rest, pipeline.predict(rest, drags, part=part), renderer)
 
 
 def lerp(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,11 +19,11 @@ from model.stages import drawer, rigid
 from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
 from model.stages.part import Parts, disc_normals, draw, facing_normals, find_part, look, plane_depth, read_parts
+from model.stages.picture import Rasterize, picture_after
 from model.stages.reconstruct import consistent, view_discs
 from model.stages.reproject import DISC, reproject
 from model.stages.state import Motion, Part, Prediction, State
 
-Rasterize = Callable[[Gaussians, Camera], np.ndarray]  # -> (H, W, 4) float32, premultiplied
 ROOM = 0.02  # world units: how far outside a box still counts as in it
 BEFORE = 0.01  # world units by which a guess must lie before the back that is known behind it
 SHARP = 256  # px at which the input view is asked what it sees of a part
@@ -248,11 +248,11 @@ def seen_state(before: State, gaussians: Gaussians, rasterize: Rasterize) -> Sta
     h, w = before.mask.shape
     scale = min(1.0, PICTURE / max(h, w))
     camera = before.camera.resized(max(1, round(w * scale)), max(1, round(h * scale)))
-    frame = cv2.resize(rasterize(gaussians, camera), (w, h), interpolation=cv2.INTER_LINEAR)
-    image = np.clip(frame[..., :3] + 1 - frame[..., 3:], 0, 1) * 255
-    return replace(
-        before, image=image.round().astype(np.uint8), mask=frame[..., 3] > 0.5, gaussians=gaussians, predicted=True
-    )
+    image, mask = picture_after(before, gaussians, camera, rasterize)
+    if scale < 1:
+        image = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
+        mask = cv2.resize(mask.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR) > 0.5
+    return replace(before, image=image, mask=np.asarray(mask), gaussians=gaussians, predicted=True)
 
 
 def surface_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:
