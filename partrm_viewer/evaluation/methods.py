@@ -82,8 +82,8 @@ def rows_of(
         name = editor(text).name
         rows += [Row(f"{name}, NVS-First", "nvs", text), Row(f"{name}, Drag-First", "drag", text)]
     if "embedded" in methods:
-        kinds: tuple[Kind, ...] = ("one image, no motion", "one image", "true views")
-        rows += [Row(f"embedded, {kind}", kind) for kind in kinds]
+        rows.append(Row("embedded, no motion", "one image, no motion"))
+        rows += [Row("embedded, one image", "one image"), Row("embedded, true views", "true views")]
     if "partrm" in methods:
         for text in named:
             label, _, path = text.rpartition("=")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.errors import PartRMError
-from model.evaluation.cases import PIXELS, folders, read_case, write_case
+from model.evaluation.cases import PIXELS, folders, read_case, write_case, write_cases
 from model.partdrag4d.dataset import open_dataset
 from tests.model.procedural_dataset import write_object
 
@@ -111,3 +111,15 @@ def test_a_data_sets_states_become_a_case(tmp_path: Path) -> None:
     x, y = case.drags[0][0].start_px
     assert case.part is not None and case.part[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3].any()
     assert np.abs(case.frames[0].astype(int) - case.small).max() > 50
+
+
+def test_the_pairs_of_a_data_set_become_cases_whose_frames_lead_to_the_target(tmp_path: Path) -> None:
+    write_object(tmp_path / "data", 1, (0, 1, 2, 5), views=1)
+    written, left_out = write_cases(tmp_path / "data", tmp_path / "cases", "all", None, 0)
+    assert written == 3 and not left_out and len(folders(tmp_path / "cases")) == 3
+    for folder in folders(tmp_path / "cases"):
+        first, last = (int(name.rsplit("_", 1)[1]) for name in folder.name.split("__"))
+        between = [n for n in (0, 1, 2, 5) if min(first, last) < n < max(first, last)]
+        case = read_case(folder)
+        lengths = [drags[0].length_px for drags in case.drags]
+        assert len(case.frames) == len(between) + 1 and lengths == sorted(lengths)

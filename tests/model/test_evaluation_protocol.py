@@ -166,6 +166,11 @@ def test_the_embedded_model_draws_what_the_data_sets_cameras_see(
     assert iou(cover(made / 255), cover(sample.after / 255)) > (0.8 if setting == "true views" else 0.65)
 
 
+def test_the_embedded_models_own_splats_unmoved_show_the_source(sample: Sample, pipeline: Pipeline) -> None:
+    made, _ = answered(Embedded(pipeline, surface_picture, "one image, no motion"), sample)
+    assert iou(cover(made[0] / 255), cover(sample.before[0] / 255)) > 0.9
+
+
 def stand_in(seen: list[tuple[torch.Tensor, ...]], sample: Sample) -> Callable[..., torch.Tensor]:
     """Return a forward that gives the true splats of the target, in PartRM's frame."""
 

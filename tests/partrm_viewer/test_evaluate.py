@@ -60,9 +60,11 @@ def test_the_verb_prints_every_row_and_leaves_tables_and_a_page(
     printed = capfd.readouterr().out
     assert {p.name for p in out.iterdir()} == FILES | {"pairs", "pairs.txt"}
     editors = ("warp, NVS-First", "warp, Drag-First")
-    rows = ("no motion, pictures", "no motion", *editors, "embedded, one image", "embedded, true views", "oracle")
+    embedded = ("embedded, no motion", "embedded, one image", "embedded, true views")
+    rows = ("no motion, pictures", "no motion", *editors, *embedded, "oracle")
     for k, row in enumerate(rows, 1):
         assert re.search(rf"^ {k} {row} +1 +\d\d\.\d\d +0\.\d{{4}} +- +-", printed, re.MULTILINE), row
+    assert "the input view alone" in printed
     assert "LPIPS: weights absent" in printed and "published, Table 1" in printed
     assert max(len(line) for line in (out / "table.txt").read_text().splitlines()) <= 100
     page = (out / "index.html").read_text()
