@@ -17,7 +17,7 @@ TINY = 0.0015  # share of the crop under which a part's outline is a guess
 
 
 def of_object(mask: np.ndarray, views: Sequence[View]) -> tuple[str, ...]:
-    """Say what makes the first state of a photo doubtful: mask (H, W) bool, the object; views, the image's own first."""
+    """Say what makes a photo's first state doubtful; mask (H, W) bool, the object; views, the image's own first."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     longest = max(np.ptp(rows), np.ptp(columns)) + 1
     found = []
