@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 
 from model.drag import Drag
 from model.errors import ImageError, PartRMError, WeightsError
-from model.stages.frame import elevation_deg
 from model.stages.state import Motion, Part
 from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
@@ -38,6 +37,7 @@ from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
+from partrm_viewer.viewing import Viewing
 from partrm_viewer.workbench import Workbench
 
 TITLE = "PartRM Viewer"
@@ -89,16 +89,14 @@ class Window(QMainWindow):
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing = Playing(self)
-        self.bars = Bars(self, (self, self.filing, self.playing), lambda: self.settings.recent, self.open)
+        self.viewing = Viewing(self)
+        self.bars = Bars(self, (self, self.filing, self.playing, self.viewing), lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
         self.setMinimumSize(640, 460)
         self.session.on_change(self._changed)
         self._screen_changed(self.parts.viewport.screen_error)
-        self.parts.viewport.set_background(self.settings.background)
-        self.parts.viewport.set_ground(self.settings.ground)
-        self.parts.viewport.set_upright(self.settings.upright)
         self._application().styleHints().colorSchemeChanged.connect(self._dress)
         self._dress()
         self._restore_geometry()
@@ -115,7 +113,7 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{plain}[*] – {TITLE}" if name else TITLE)
         self.setWindowModified(dirty and bool(name))
 
-    # ---- actions: one method for each line of the table, here, in filing or in playing
+    # ---- actions: one method for each line of the table, here or in the file of what it is about
 
     def quit(self) -> None:
         """Close the window."""
@@ -172,43 +170,11 @@ class Window(QMainWindow):
         else:
             self.parts.messages.dismiss()
 
-    def input_view(self) -> None:
-        """Look from where the photo was taken."""
-        self.parts.viewport.go_home()
-        self.parts.photo.fit()
-
-    def focus_part(self) -> None:
-        """Turn around the selected part."""
-        self.parts.viewport.focus_part()
-
     def compare(self) -> None:
         """Show the state before beside the shown one, or no longer."""
         self.showing.comparing = not self.showing.comparing
         self.showing.before()
         self._refresh_actions()
-
-    def background(self) -> None:
-        """Change between white and black behind the splats."""
-        name = "white" if self.settings.background == "black" else "black"
-        self.settings = replace(self.settings, background=name)
-        self.parts.viewport.set_background(name)
-        self._refresh_actions()
-
-    def ground(self) -> None:
-        """Show a grid under the object, or no longer."""
-        self.settings = replace(self.settings, ground=not self.settings.ground)
-        self.parts.viewport.set_ground(self.settings.ground)
-        self._refresh_actions()
-
-    def upright(self) -> None:
-        """Take the object's own vertical for the vertical, or the photo's."""
-        upright, shown = not self.settings.upright, self.session.document.shown
-        self.settings = replace(self.settings, upright=upright)
-        self.parts.viewport.set_upright(upright)
-        self._refresh_actions()
-        if shown is not None and shown.state is not None:
-            tilt = f"the photo looks down by {elevation_deg(shown.state.crop):.0f}°"
-            self.say(f"Upright: {tilt}" if upright else f"As the photo's camera has it: {tilt}, which is left in")
 
     def theme_system(self) -> None:
         """Follow the desktop."""
@@ -386,9 +352,7 @@ class Window(QMainWindow):
             "play_once": self.settings.play == "once",
             "play_loop": self.settings.play == "loop",
             "play_back_and_forth": self.settings.play == "back and forth",
-            "background": self.settings.background == "black",
-            "ground": self.settings.ground,
-            "upright": self.settings.upright,
+            **self.viewing.checked(),
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
         self.bars.refresh(self.session, checked)
