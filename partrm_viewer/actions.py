@@ -230,6 +230,24 @@ ACTIONS = (
         "",
         _has_state,
     ),
+    Action(
+        "add_viewpoint",
+        "&Add viewpoint…",
+        "View/View&points",
+        "Keep where you look from under a name; it is saved with the project",
+        ("Ctrl+D",),
+        "",
+        _has_state,
+    ),
+    Action("rename_viewpoint", "&Rename viewpoint…", "View/View&points", "Give the last viewpoint another name"),
+    Action("move_viewpoint", "&Move viewpoint here", "View/View&points", "Let the last viewpoint look from here"),
+    Action("remove_viewpoint", "&Delete viewpoint", "View/View&points", "Forget the last viewpoint", ("Ctrl+Delete",)),
+    Action("next_viewpoint", "&Next viewpoint", "View/View&points", "Go to the next viewpoint", ("PgDown",)),
+    Action("previous_viewpoint", "&Previous viewpoint", "View/View&points", "Go to the viewpoint before", ("PgUp",)),
+    *(
+        Action(f"viewpoint_{k}", f"Viewpoint &{k}", "View/View&points", f"Go to viewpoint {k}", (str(k),))
+        for k in range(1, 10)
+    ),
     *(
         Action(f"up_{name}", text, "View/Up a&xis", tip, enabled=_has_splats_alone, checkable=True)
         for name, text, tip in (

@@ -12,7 +12,7 @@ from partrm_viewer import theme as themes
 from partrm_viewer.document import Document
 from partrm_viewer.jobs import Jobs
 from partrm_viewer.keeping import COPY_EVERY_MS, Keeping
-from partrm_viewer.project import ENDING, Project
+from partrm_viewer.project import ENDING, Project, Viewpoint
 from partrm_viewer.screen import timer
 from partrm_viewer.tools.navigate import View
 from partrm_viewer.viewport import BACKGROUNDS
@@ -117,6 +117,7 @@ class Filing:
 
     def project_opened(self, path: Path, opened: Project) -> None:
         """Look at a project from where it was saved; one that was left behind is still unsaved."""
+        self._window.viewpoints.set(opened.viewpoints)
         if path == self._recovering:
             self._recovering = None
             self.keeping.recover(path, opened.document)
@@ -161,6 +162,9 @@ class Filing:
 
     def view(self) -> View | None:
         return self._window.parts.viewport.view
+
+    def viewpoints(self) -> tuple[Viewpoint, ...]:
+        return self._window.viewpoints.all
 
     def kept_changed(self) -> None:
         """Show the name of what is open, and whether it is saved."""

@@ -177,15 +177,17 @@ class Viewport(QWidget):
     @property
     def px_of_view(self) -> float:
         """Return how many pixels of the view's own camera a widget pixel is."""
-        assert self._view is not None
-        c = self._view.camera
-        return c.fx / c.fitted(max(1, self.width()), max(1, self.height())).fx
+        camera = self.camera()
+        assert self._view is not None and camera is not None
+        return self.devicePixelRatioF() * self._view.seen.fx / camera.fx
 
     def from_middle(self, position: QPointF) -> tuple[float, float]:
         """Return how far a widget's point is from the middle of the view's lens, px of the view's own camera."""
-        assert self._view is not None
-        fitted = self._view.camera.fitted(max(1, self.width()), max(1, self.height()))
-        return (position.x() - fitted.cx) * self.px_of_view, (position.y() - fitted.cy) * self.px_of_view
+        camera = self.camera()
+        assert self._view is not None and camera is not None
+        at, own, scale = position * self.devicePixelRatioF(), self._view.camera, self._view.seen.fx / camera.fx
+        x, y = (at.x() - camera.cx) * scale + self._view.seen.cx, (at.y() - camera.cy) * scale + self._view.seen.cy
+        return x - own.cx, y - own.cy
 
     def ground(self, camera: Camera) -> tuple[Camera, np.ndarray, np.ndarray] | None:
         """Return camera and box, lower and upper corner (3,), turned so that up is y; None where no ground is shown."""

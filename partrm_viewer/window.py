@@ -38,6 +38,7 @@ from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
 from partrm_viewer.viewing import Viewing
+from partrm_viewer.viewpoints import Viewpoints
 from partrm_viewer.workbench import Workbench
 
 TITLE = "PartRM Viewer"
@@ -90,7 +91,13 @@ class Window(QMainWindow):
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing = Playing(self)
         self.viewing = Viewing(self)
-        self.bars = Bars(self, (self, self.filing, self.playing, self.viewing), lambda: self.settings.recent, self.open)
+        self.viewpoints = Viewpoints(self)
+        self.bars = Bars(
+            self,
+            (self, self.filing, self.playing, self.viewing, self.viewpoints),
+            lambda: self.settings.recent,
+            self.open,
+        )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -319,6 +326,7 @@ class Window(QMainWindow):
     def _changed(self, old: Document, new: Document) -> None:
         shown, gesture = new.shown, self.pull.gesture
         self.playing.changed(old, new)
+        self.viewpoints.changed(old, new)
         if another_state(old, new):
             if gesture is not None and (shown is None or shown.key != gesture.source.key):
                 self.pull.gesture = None
@@ -356,6 +364,7 @@ class Window(QMainWindow):
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
         self.bars.refresh(self.session, checked)
+        self.viewpoints.refresh(self.bars.actions)
 
     def _use(self, tool: PullTool | BoxTool | BrushTool) -> None:
         self._tool = tool
