@@ -233,23 +233,23 @@ ACTIONS = (
     Action(
         "add_viewpoint",
         "&Add viewpoint…",
-        "View/View&points",
+        "View/Viewpoints",
         "Keep where you look from under a name; it is saved with the project",
         ("Ctrl+D",),
         "",
         _has_state,
     ),
-    Action("rename_viewpoint", "&Rename viewpoint…", "View/View&points", "Give the last viewpoint another name"),
-    Action("move_viewpoint", "&Move viewpoint here", "View/View&points", "Let the last viewpoint look from here"),
-    Action("remove_viewpoint", "&Delete viewpoint", "View/View&points", "Forget the last viewpoint", ("Ctrl+Delete",)),
-    Action("next_viewpoint", "&Next viewpoint", "View/View&points", "Go to the next viewpoint", ("PgDown",)),
-    Action("previous_viewpoint", "&Previous viewpoint", "View/View&points", "Go to the viewpoint before", ("PgUp",)),
+    Action("rename_viewpoint", "&Rename viewpoint…", "View/Viewpoints", "Give the last viewpoint another name"),
+    Action("move_viewpoint", "&Move viewpoint here", "View/Viewpoints", "Let the last viewpoint look from here"),
+    Action("remove_viewpoint", "&Delete viewpoint", "View/Viewpoints", "Forget the last viewpoint", ("Ctrl+Delete",)),
+    Action("next_viewpoint", "&Next viewpoint", "View/Viewpoints", "Go to the next viewpoint", ("PgDown",)),
+    Action("previous_viewpoint", "&Previous viewpoint", "View/Viewpoints", "Go to the viewpoint before", ("PgUp",)),
     *(
-        Action(f"viewpoint_{k}", f"Viewpoint &{k}", "View/View&points", f"Go to viewpoint {k}", (str(k),))
+        Action(f"viewpoint_{k}", f"Viewpoint &{k}", "View/Viewpoints", f"Go to viewpoint {k}", (str(k),))
         for k in range(1, 10)
     ),
     *(
-        Action(f"up_{name}", text, "View/Up a&xis", tip, enabled=_has_splats_alone, checkable=True)
+        Action(f"up_{name}", text, "View/Up axis", tip, enabled=_has_splats_alone, checkable=True)
         for name, text, tip in (
             ("plus_y", "&Y", "As this program has it, and glTF"),
             ("minus_y", "-Y", "For what lies on its head: captures with y down"),
@@ -260,7 +260,7 @@ ACTIONS = (
         )
     ),
     *(
-        Action(f"navigate_{name}", text, "View/Na&vigation", tip, checkable=True)
+        Action(f"navigate_{name}", text, "View/Navigation", tip, checkable=True)
         for name, text, tip in (
             ("ours", "&Viewer", "Left turns, middle or Shift + left moves sideways; right flies"),
             (
@@ -271,6 +271,16 @@ ACTIONS = (
             ("maya", "Like &Maya", "Alt + left turns, Alt + middle moves sideways, Alt + right zooms; right flies"),
             ("cad", "Like &CAD", "Middle turns, with Ctrl it moves sideways, with Shift it zooms; right flies"),
         )
+    ),
+    Action(
+        "present",
+        "&Present",
+        "View",
+        "The 3D view on the whole screen, with large captions; Esc ends it",
+        ("F5",),
+        "",
+        _has_state,
+        True,
     ),
     Action("theme_system", "Theme of the &system", "View", "Light or dark, as the desktop is", checkable=True),
     Action("theme_light", "&Light theme", "View", "Always light", checkable=True),

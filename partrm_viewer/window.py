@@ -30,6 +30,7 @@ from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
+from partrm_viewer.presenting import Presenting
 from partrm_viewer.project import Project
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
@@ -92,9 +93,10 @@ class Window(QMainWindow):
         self.playing = Playing(self)
         self.viewing = Viewing(self)
         self.viewpoints = Viewpoints(self)
+        self.presenting = Presenting(self)
         self.bars = Bars(
             self,
-            (self, self.filing, self.playing, self.viewing, self.viewpoints),
+            (self, self.filing, self.playing, self.viewing, self.viewpoints, self.presenting),
             lambda: self.settings.recent,
             self.open,
         )
@@ -168,6 +170,8 @@ class Window(QMainWindow):
             self.pull.cancel()
         elif self.brush.stroke is not None:
             self.brush.cancel()
+        elif self.presenting.on:
+            self.presenting.leave()
         elif self.parts.progress.isVisible():
             self.jobs.cancel_all()
         elif self.bench.outlining.take_back():
@@ -320,6 +324,7 @@ class Window(QMainWindow):
         """Show what may be done now."""
         self._refresh_actions()
         self.showing.badge(self.pull.gesture)
+        self.presenting.refresh()
 
     # ---- what has changed
 
@@ -361,6 +366,7 @@ class Window(QMainWindow):
             "play_loop": self.settings.play == "loop",
             "play_back_and_forth": self.settings.play == "back and forth",
             **self.viewing.checked(),
+            "present": self.presenting.on,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
         self.bars.refresh(self.session, checked)
@@ -439,6 +445,7 @@ class Window(QMainWindow):
         if not self.filing.may_close():
             event.ignore()
             return
+        self.presenting.leave()
         geometry = b64encode(self.saveGeometry().data()).decode()
         split = tuple(self.parts.split.sizes()) if self.parts.photo_pane.isVisible() else self.settings.split
         try:
