@@ -14,7 +14,8 @@ from partrm_viewer.words import tr
 
 IMAGES = "*.png *.jpg *.jpeg *.webp *.avif *.bmp *.gif *.tif *.tiff"
 PROJECTS = f"Projects (*{ENDING})"
-FILMS = "MP4 (*.mp4);;WebP (*.webp);;GIF (*.gif)"
+CLEAR_FILMS = "WebP (*.webp);;GIF (*.gif)"  # that may be transparent
+FILMS = f"MP4 (*.mp4);;{CLEAR_FILMS}"
 PICTURES = "PNG (*.png)"
 
 

@@ -22,6 +22,7 @@ from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
 from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine, Predictor
+from partrm_viewer.exporting import Exporting
 from partrm_viewer.filing import Filing
 from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
@@ -90,16 +91,14 @@ class Window(QMainWindow):
         self._tool: PullTool | BoxTool | BrushTool = self.pull
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
+        self.exporting = Exporting(self, Jobs(self._mailbox.post, "exporter"))
         self.playing = Playing(self)
         self.viewing = Viewing(self)
         self.viewpoints = Viewpoints(self)
         self.presenting = Presenting(self)
-        self.bars = Bars(
-            self,
-            (self, self.filing, self.playing, self.viewing, self.viewpoints, self.presenting),
-            lambda: self.settings.recent,
-            self.open,
-        )
+        views = (self.viewing, self.viewpoints, self.presenting)
+        doers = (self, self.filing, self.exporting, self.playing, *views)
+        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -174,6 +173,7 @@ class Window(QMainWindow):
             self.presenting.leave()
         elif self.parts.progress.isVisible():
             self.jobs.cancel_all()
+            self.exporting.jobs.cancel_all()
         elif self.bench.outlining.take_back():
             pass
         elif self._tool is not self.pull:
@@ -459,6 +459,7 @@ class Window(QMainWindow):
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
+        self.exporting.close()
         self.playing.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()

@@ -119,16 +119,16 @@ def test_a_splat_that_cannot_be_saved_tells_why(driver: Any, photo: Path, tmp_pa
 def test_a_film_of_the_shown_state_can_be_cancelled_and_is_written_whole(
     driver: Any, photo: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("partrm_viewer.workbench.FILM_SIZE", (64, 48))
+    monkeypatch.setattr("partrm_viewer.exporting.FILM_SIZE", (64, 48))
     monkeypatch.setattr("partrm_viewer.export.TURNTABLE_FRAMES", 6)
     driver.open(photo)
     window, path = driver.window, tmp_path / "turn.gif"
     monkeypatch.setattr(dialogs, "ask_where", lambda *_: path)
-    window.filing.film()
-    window.jobs.cancel_all()
+    window.exporting.film()
+    window.exporting.jobs.cancel_all()
     driver.wait(lambda: not window.parts.progress.isVisible())
     assert not path.exists()
-    window.filing.film()
+    window.exporting.film()
     driver.wait(path.exists)
     driver.wait(lambda: window.parts.status.text() == f"Saved {path}")
     with Image.open(path) as film:
@@ -302,7 +302,15 @@ def test_every_action_has_its_method_and_keys_are_unique(driver: Any) -> None:
     assert len(set(keys)) == len(keys)
     for action in ACTIONS:
         window = driver.window
-        doers = (window, window.filing, window.playing, window.viewing, window.viewpoints, window.presenting)
+        doers = (
+            window,
+            window.filing,
+            window.exporting,
+            window.playing,
+            window.viewing,
+            window.viewpoints,
+            window.presenting,
+        )
         assert [callable(getattr(doer, action.name, None)) for doer in doers].count(True) == 1, action.name
 
 
