@@ -34,7 +34,7 @@ class Still:
         if not 1 <= min(self.width, self.height) <= max(self.width, self.height) <= LARGEST:
             return tr("A side has 1 to {largest:,} pixels.").format(largest=LARGEST)
         if self.width * self.height > MOST:
-            return tr("Too large for this computer's memory: at most {most} million pixels.").format(most=MOST // 10**6)
+            return tr("Too many pixels to be held in memory: {most} million at most.").format(most=MOST // 10**6)
         return ""
 
 

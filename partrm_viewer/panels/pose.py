@@ -44,7 +44,6 @@ class PoseSheet(QDialog):
         column.setContentsMargins(20, 16, 20, 18)
         column.addLayout(form)
         viewport.looked.connect(self.fill)
-        self.fill()
         self.adjustSize()
         corner = viewport.mapToGlobal(viewport.rect().topRight())  # where it hides the least
         self.move(corner.x() - self.sizeHint().width() - 12, corner.y() + 12)
@@ -53,7 +52,7 @@ class PoseSheet(QDialog):
         """Show the view's numbers; what is just being typed is left alone."""
         view = self._viewport.view
         self.setEnabled(view is not None)
-        if view is None:
+        if view is None or not self.isVisible():
             return
         now = navigate.pose(view)
         values = (now.azimuth_deg, now.elevation_deg, now.distance, now.fov_y_deg, *now.target)
@@ -61,6 +60,9 @@ class PoseSheet(QDialog):
             if box is not self._typing:
                 with QSignalBlocker(box):
                     box.setValue(value)
+
+    def showEvent(self, event: object) -> None:
+        self.fill()
 
     def _boxes(self) -> tuple[QDoubleSpinBox, ...]:
         return (self.azimuth, self.elevation, self.distance, self.fov, *self.target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QDoubleSpinBox, QFormLayout, QLayout, QVBoxLayout, QWidget
 
 from partrm_viewer.panels.still import background_box, save_buttons
 from partrm_viewer.state_film import StateFilm
@@ -49,6 +49,7 @@ class StateFilmSheet(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(12)
+        column.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)
         column.addLayout(form)
         column.addWidget(save_buttons(self))
         self.accepted.connect(lambda: accept(self.film))

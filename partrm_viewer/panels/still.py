@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLabel,
+    QLayout,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -52,6 +54,7 @@ class StillSheet(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(12)
+        column.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)  # it grows with what is told
         column.addLayout(form)
         column.addWidget(self.told)
         column.addWidget(self.buttons)
@@ -105,6 +108,8 @@ def background_box(chosen: str) -> QComboBox:
 def save_buttons(dialog: QDialog) -> QDialogButtonBox:
     """Make the buttons that end a sheet: Save… goes on to the place, Cancel does not."""
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+    for button in buttons.buttons():
+        button.setIcon(QIcon())  # the platform's do not go with ours
     buttons.button(QDialogButtonBox.StandardButton.Save).setText(tr("Save…"))
     buttons.button(QDialogButtonBox.StandardButton.Save).setObjectName("primary")
     buttons.accepted.connect(dialog.accept)
