@@ -330,5 +330,6 @@ MOUSE = (
     ("In 3D", "Right button held", "Look around; W A S D Q E fly, the wheel changes the speed"),
     ("In 3D", "Drag the line", "Move the border between before and after"),
     ("In 3D", "Double click", "Turn around that point"),
+    ("In 3D", "View → Navigation", "Hold the mouse as in Blender, Maya or CAD programs"),
     ("Anywhere", "Drop a file", "Open it"),
 )

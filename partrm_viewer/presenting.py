@@ -78,6 +78,8 @@ class Presenting(QObject):
         if self.on:
             self._window.parts.photo_pane.hide()
             self._window.parts.states.hide()
+            if self._window.pull.gesture is None:
+                self._window.parts.viewport.overlay.set_badge("")  # the caption says it, and larger
             self._tell()
 
     def _tell(self) -> None:

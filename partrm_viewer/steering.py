@@ -206,7 +206,7 @@ class Steering(QObject):
         if self.flying != before:
             view = self._viewport.view
             if self.flying and view is not None:
-                self._unit, self._speed = view.distance, PER_S
+                self._unit = view.distance
             self.flying_changed.emit(self.flying)
 
 

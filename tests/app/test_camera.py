@@ -148,6 +148,8 @@ def test_a_file_that_lies_on_its_head_is_put_right_and_stays_so(
     assert window.bars.actions["up_minus_y"].isChecked() and not window.bars.actions["up_plus_y"].isChecked()
     top, bottom = (viewport.camera().project(np.array([0, y, 0]))[0][1] for y in (0.5, -0.5))
     assert top > bottom
+    turn = window.exporting._turn(driver.document.shown)  # so that a film turns about it too
+    np.testing.assert_allclose(turn[:3, :3] @ navigate.UPS["-y"], navigate.UP, atol=1e-9)
     camera, low, high = viewport.ground(viewport.camera())
     under = camera.project(np.array([(low + high) / 2 * [1, 0, 1] + low * [0, 1, 0]]))[0][0]
     np.testing.assert_allclose(under, viewport.camera().project(np.array([0, 0.5, 0]))[0], atol=60)

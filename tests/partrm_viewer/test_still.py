@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from partrm_viewer.export import BACKGROUNDS
 from partrm_viewer.still import Still
 from renderer.cpu import CpuRenderer
 from renderer.overlay import draw_ground
-from tests.renderer.scenes import random_splats
+from tests.renderer.scenes import GOLDEN_SETS, golden_cases, psnr, random_splats
 
 CAMERA = Camera.orbit(20, 15, 3.0, 40, 120, 90)
 SPLATS = random_splats(200)
@@ -31,6 +32,16 @@ def test_what_is_saved_is_the_renderers_picture(tmp_path: Path, background: str)
     with Image.open(path) as image:
         assert image.mode == ("RGBA" if behind is None else "RGB")
         np.testing.assert_array_equal(np.asarray(image), expected)
+
+
+@pytest.mark.parametrize("name", GOLDEN_SETS)
+def test_golden_pictures_are_met_at_42_db(name: str) -> None:
+    for gaussians, camera, expected in golden_cases(name):
+        wish = Still(camera.width, camera.height)
+        assert psnr(still.draw(wish, gaussians, camera, CpuRenderer()), expected) >= 42
+        clear = still.draw(replace(wish, background="transparent"), gaussians, camera, CpuRenderer())
+        alpha = clear[..., 3:] / 255
+        assert psnr((alpha * clear[..., :3] + (1 - alpha) * 255 + 0.5).astype(np.uint8), expected) >= 42
 
 
 def test_a_transparent_picture_laid_on_white_is_the_white_one() -> None:
