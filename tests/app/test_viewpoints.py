@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from partrm_viewer import dialogs
+from partrm_viewer import dialogs, project
 from partrm_viewer.tools import navigate
 
 pytestmark = pytest.mark.app
@@ -93,3 +93,12 @@ def test_they_are_work_to_save_and_come_back_with_the_project(
     assert not window.isWindowModified()
     window.bars.actions["viewpoint_1"].trigger()
     two.wait(lambda: window.parts.viewport.at_home)
+
+
+def test_opening_another_photo_keeps_a_copy_of_them(two: Any, photo: Path, tmp_path: Path) -> None:
+    copies = tmp_path / "recovery"
+    two.open(photo)
+    two.wait(lambda: len(list(copies.glob("*.partrm"))) == 1)
+    kept = project.read(next(copies.glob("*.partrm")))
+    assert [point.name for point in kept.viewpoints] == ["Front", "Q&A"]
+    assert not two.window.isWindowModified()
