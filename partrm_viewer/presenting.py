@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QMargins, QObject, QRectF, Qt
+from PySide6.QtCore import QEvent, QMargins, QObject, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QToolBar, QWidget
 
@@ -26,7 +26,7 @@ class Presenting(QObject):
         super().__init__(window)
         self._window = window
         self._state = Qt.WindowState.WindowNoState  # the window's, before
-        self._geometry = QByteArray()
+        self._geometry = QRect()
         self._margins = QMargins()
         self.on = False
         self.caption = Caption(window.parts.viewport)
@@ -43,7 +43,7 @@ class Presenting(QObject):
         assert application is not None
         if self.on:
             self._state, self._margins = window.windowState(), layout.contentsMargins()
-            self._geometry = window.saveGeometry()
+            self._geometry = window.geometry()
             layout.setContentsMargins(0, 0, 0, 0)
             application.installEventFilter(self)
             self._hide_soon.start()
@@ -59,12 +59,9 @@ class Presenting(QObject):
         window.parts.photo_pane.setVisible(not self.on and document.image is not None)
         window.parts.states.setVisible(not self.on and bool(document.snapshots))
         self.caption.setVisible(self.on)
-        if self.on:
-            window.setGeometry(window.screen().geometry())  # where no window manager does it
-            window.setWindowState(self._state | Qt.WindowState.WindowFullScreen)
-        else:
-            window.setWindowState(self._state)
-            window.restoreGeometry(self._geometry)
+        window.setWindowState(self._state | Qt.WindowState.WindowFullScreen if self.on else self._state)
+        if self._state == Qt.WindowState.WindowNoState:  # there may be no window manager that does it
+            window.setGeometry(window.screen().geometry() if self.on else self._geometry)
         window.parts.viewport.setFocus()
         window.work_changed()
 
