@@ -24,6 +24,10 @@ def _has_image(session: Session) -> bool:
     return session.document.image is not None
 
 
+def _has_splats_alone(session: Session) -> bool:
+    return session.document.shown is not None and session.document.image is None
+
+
 def _has_several(session: Session) -> bool:
     return len(session.document.snapshots) > 1
 
@@ -34,7 +38,7 @@ def _has_before(session: Session) -> bool:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do; the window, its filing or its playing has a method called `name`."""
+    """One thing to do; the window, or what it gives to Bars, has a method called `name`."""
 
     name: str
     text: str
@@ -86,6 +90,25 @@ ACTIONS = (
         ("Ctrl+Shift+F",),
         "film",
         _has_state,
+    ),
+    Action(
+        "picture",
+        "Save &picture…",
+        "File",
+        "Draw the shown state at any size, transparent too",
+        ("Ctrl+P",),
+        "",
+        _has_state,
+    ),
+    Action("film_states", "Fil&m the states…", "File", "Show the states one after the other", (), "", _has_several),
+    Action(
+        "export_states",
+        "Export s&tates…",
+        "File",
+        "Save all states as numbered PLY files, as other programs play them",
+        (),
+        "",
+        _has_several,
     ),
     Action("weights", "&Weights…", "File", "See which networks there are; fetch, import and verify them"),
     Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
@@ -197,6 +220,87 @@ ACTIONS = (
         _has_image,
         True,
     ),
+    Action(
+        "orthographic",
+        "&Orthographic",
+        "View",
+        "Parallel lines stay parallel: what is far away is as large as what is near",
+        ("O",),
+        "",
+        _has_state,
+        True,
+    ),
+    Action(
+        "fly",
+        "F&ly",
+        "View",
+        "Move with W A S D, Q and E, Shift for faster; pull to look around; Esc ends it",
+        ("Shift+F",),
+        "",
+        _has_state,
+        True,
+    ),
+    Action(
+        "camera_pose",
+        "Camera in &numbers…",
+        "View",
+        "Type where the camera stands and how wide it sees",
+        ("K",),
+        "",
+        _has_state,
+    ),
+    Action(
+        "add_viewpoint",
+        "&Add viewpoint…",
+        "View/Viewpoints",
+        "Keep where you look from under a name; it is saved with the project",
+        ("Ctrl+D",),
+        "",
+        _has_state,
+    ),
+    Action("rename_viewpoint", "&Rename viewpoint…", "View/Viewpoints", "Give the last viewpoint another name"),
+    Action("move_viewpoint", "&Move viewpoint here", "View/Viewpoints", "Let the last viewpoint look from here"),
+    Action("remove_viewpoint", "&Delete viewpoint", "View/Viewpoints", "Forget the last viewpoint", ("Ctrl+Delete",)),
+    Action("next_viewpoint", "&Next viewpoint", "View/Viewpoints", "Go to the next viewpoint", ("PgDown",)),
+    Action("previous_viewpoint", "&Previous viewpoint", "View/Viewpoints", "Go to the viewpoint before", ("PgUp",)),
+    *(
+        Action(f"viewpoint_{k}", f"Viewpoint &{k}", "View/Viewpoints", f"Go to viewpoint {k}", (str(k),))
+        for k in range(1, 10)
+    ),
+    *(
+        Action(f"up_{name}", text, "View/Up axis", tip, enabled=_has_splats_alone, checkable=True)
+        for name, text, tip in (
+            ("plus_y", "&Y", "As this program has it, and glTF"),
+            ("minus_y", "-Y", "For what lies on its head: captures with y down"),
+            ("plus_z", "&Z", "For what lies on its back: Blender, CAD, maps"),
+            ("minus_z", "-Z", "For files whose z points down"),
+            ("plus_x", "&X", "For files whose x points up"),
+            ("minus_x", "-X", "For files whose x points down"),
+        )
+    ),
+    *(
+        Action(f"navigate_{name}", text, "View/Navigation", tip, checkable=True)
+        for name, text, tip in (
+            ("ours", "&Viewer", "Left turns, middle or Shift + left moves sideways; right flies"),
+            (
+                "blender",
+                "Like &Blender",
+                "Middle turns, with Shift it moves sideways, with Ctrl it zooms; right flies",
+            ),
+            ("maya", "Like &Maya", "Alt + left turns, Alt + middle moves sideways, Alt + right zooms; right flies"),
+            ("cad", "Like &CAD", "Middle turns, with Ctrl it moves sideways, with Shift it zooms; right flies"),
+        )
+    ),
+    Action(
+        "present",
+        "&Present",
+        "View",
+        "The 3D view on the whole screen, with large captions; Esc ends it",
+        ("F5",),
+        "",
+        _has_state,
+        True,
+    ),
     Action("theme_system", "Theme of the &system", "View", "Light or dark, as the desktop is", checkable=True),
     Action("theme_light", "&Light theme", "View", "Always light", checkable=True),
     Action("theme_dark", "&Dark theme", "View", "Always dark", checkable=True),
@@ -222,8 +326,10 @@ MOUSE = (
     ("With the brush", "Wheel · Ctrl + wheel", "Size of the brush · zoom"),
     ("In 3D", "Left button", "Turn; in the input view, pull the selected part"),
     ("In 3D", "Middle button · Shift + left", "Move sideways"),
-    ("In 3D", "Wheel", "Nearer, farther"),
+    ("In 3D", "Wheel", "Nearer to what is under the pointer, farther"),
+    ("In 3D", "Right button held", "Look around; W A S D Q E fly, the wheel changes the speed"),
     ("In 3D", "Drag the line", "Move the border between before and after"),
     ("In 3D", "Double click", "Turn around that point"),
+    ("In 3D", "View → Navigation", "Hold the mouse as in Blender, Maya or CAD programs"),
     ("Anywhere", "Drop a file", "Open it"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from partrm_viewer import theme as themes
 from partrm_viewer.actions import ACTIONS, TOOL_BAR
@@ -41,17 +41,15 @@ class Bars:
         self.actions = {spec.name: _action(window, doers, spec.name) for spec in ACTIONS}
         self._recent = recent
         self._open_path = open_path
-        for title in dict.fromkeys(spec.menu for spec in ACTIONS):
-            menu = window.menuBar().addMenu(f"&{title}")
-            for spec in ACTIONS:
-                if spec.menu != title:
-                    continue
-                if spec.name in FIRST_OF_GROUP:
-                    menu.addSeparator()
-                menu.addAction(self.actions[spec.name])
-                if spec.name == "open_sample":
-                    self._recent_menu = menu.addMenu("Open &recent")
-                    self._recent_menu.aboutToShow.connect(self._list_recent)
+        self._menus: dict[str, QMenu] = {}
+        for spec in ACTIONS:
+            menu = self._menu(window, spec.menu)
+            if spec.name in FIRST_OF_GROUP:
+                menu.addSeparator()
+            menu.addAction(self.actions[spec.name])
+            if spec.name == "open_sample":
+                self._recent_menu = menu.addMenu("Open &recent")
+                self._recent_menu.aboutToShow.connect(self._list_recent)
         self._bar = self._tool_bar()
         window.addToolBar(self._bar)
 
@@ -76,6 +74,14 @@ class Bars:
         if isinstance(more, QToolButton):
             more.setIcon(themes.icon("more", theme))
             more.setToolTip("More")
+
+    def _menu(self, window: QMainWindow, title: str) -> QMenu:
+        """Return the menu of a title, made where its first action stands; "View/Up axis" lies inside "View"."""
+        if title not in self._menus:
+            above, _, own = title.rpartition("/")
+            bar = self._menu(window, above) if above else window.menuBar()
+            self._menus[title] = bar.addMenu(own if above else f"&{own}")
+        return self._menus[title]
 
     def _tool_bar(self) -> QToolBar:
         labels = {spec.name: spec.label for spec in ACTIONS}

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QMimeData
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from partrm_viewer.project import ENDING
+from partrm_viewer.words import tr
 
 IMAGES = "*.png *.jpg *.jpeg *.webp *.avif *.bmp *.gif *.tif *.tiff"
 PROJECTS = f"Projects (*{ENDING})"
-FILMS = "MP4 (*.mp4);;WebP (*.webp);;GIF (*.gif)"
+CLEAR_FILMS = "WebP (*.webp);;GIF (*.gif)"  # that may be transparent
+FILMS = f"MP4 (*.mp4);;{CLEAR_FILMS}"
 PICTURES = "PNG (*.png)"
 
 
@@ -55,6 +57,12 @@ def ask_where(parent: QWidget, title: str, folder: str, name: str, kinds: str) -
         return None
     path, ending = Path(chosen), re.search(r"\*(\.\w+)", kind)
     return path if path.suffix or ending is None else path.with_name(path.name + ending[1])
+
+
+def ask_name(parent: QWidget, title: str, name: str) -> str | None:
+    """Ask for a name, proposing one."""
+    text, good = QInputDialog.getText(parent, title, tr("Name"), text=name)
+    return text.strip() or None if good else None
 
 
 def ask_unsaved(parent: QWidget, name: str, running: str) -> Literal["save", "discard", "stay"]:

@@ -12,10 +12,9 @@ from partrm_viewer import theme as themes
 from partrm_viewer.document import Document
 from partrm_viewer.jobs import Jobs
 from partrm_viewer.keeping import COPY_EVERY_MS, Keeping
-from partrm_viewer.project import ENDING, Project
+from partrm_viewer.project import ENDING, Project, Viewpoint
 from partrm_viewer.screen import timer
 from partrm_viewer.tools.navigate import View
-from partrm_viewer.viewport import BACKGROUNDS
 
 if TYPE_CHECKING:
     from partrm_viewer.window import Window
@@ -89,16 +88,6 @@ class Filing:
         else:
             self.tell(FormatError(f"{path} could not be written.", "Choose a folder that you may write to, and .png."))
 
-    def film(self) -> None:
-        """Ask where, and film one turn around the shown state, from where the 3D view looks at it."""
-        window = self._window
-        shown, camera = window.session.document.shown, window.parts.viewport.camera()
-        assert shown is not None and camera is not None
-        path = self._ask_where("Save film", f"{shown.name}.mp4", dialogs.FILMS)
-        if path is not None:
-            background, upright = BACKGROUNDS[window.settings.background], window.settings.upright
-            window.bench.film(path, camera, background, upright)
-
     # ---- what was left behind, what is opened, what is closed
 
     def offer_recovery(self) -> None:
@@ -117,6 +106,7 @@ class Filing:
 
     def project_opened(self, path: Path, opened: Project) -> None:
         """Look at a project from where it was saved; one that was left behind is still unsaved."""
+        self._window.viewpoints.set(opened.viewpoints)
         if path == self._recovering:
             self._recovering = None
             self.keeping.recover(path, opened.document)
@@ -130,7 +120,8 @@ class Filing:
 
     def may_close(self) -> bool:
         """Ask, once, where closing would lose work or stop some; saving comes back later."""
-        running, name = self._window.bench.running, self._window.session.document.name if self.keeping.dirty else ""
+        running = self._window.bench.running or self._window.exporting.running
+        name = self._window.session.document.name if self.keeping.dirty else ""
         if self._closing or not (running or name):
             return True
         answer = dialogs.ask_unsaved(self._window, name, running)
@@ -161,6 +152,9 @@ class Filing:
 
     def view(self) -> View | None:
         return self._window.parts.viewport.view
+
+    def viewpoints(self) -> tuple[Viewpoint, ...]:
+        return self._window.viewpoints.all
 
     def kept_changed(self) -> None:
         """Show the name of what is open, and whether it is saved."""

@@ -15,7 +15,7 @@ from model.progress import Progress
 from partrm_viewer import project
 from partrm_viewer.document import Document
 from partrm_viewer.jobs import Job, Jobs
-from partrm_viewer.project import ENDING, Project
+from partrm_viewer.project import ENDING, Project, Viewpoint
 from partrm_viewer.session import Session
 from partrm_viewer.tools.navigate import View
 
@@ -37,6 +37,10 @@ class Face(Protocol):
 
     def view(self) -> View | None:
         """Return where the 3D view is looked at from."""
+        ...
+
+    def viewpoints(self) -> tuple[Viewpoint, ...]:
+        """Return the views that are kept under names."""
         ...
 
     def kept_changed(self) -> None:
@@ -68,13 +72,13 @@ class Keeping:
 
     def opened(self, document: Document, path: Path) -> None:
         """Remember where a Document came from."""
-        self._paths[document.key], self._saved[document.key] = path, work_in(document)
+        self._paths[document.key], self._saved[document.key] = path, self._work(document)
         self._face.kept_changed()
 
     def save(self, path: Path, then: Callable[[], None] = lambda: None) -> None:
         """Save the open Document; then is called once it lies on disk."""
         document = self._session.document
-        held, work, key = Project(document, self._face.view()), work_in(document), document.key
+        held, work, key = self._project(document), self._work(document), document.key
 
         def done(_: None) -> None:
             self._paths[key], self._saved[key] = path, work
@@ -91,10 +95,10 @@ class Keeping:
     def copy(self, document: Document | None = None) -> None:
         """Copy what is not saved of a Document (default: the open one), where it has changed since the last copy."""
         document = document or self._session.document
-        work, key = work_in(document), document.key
+        work, key = self._work(document), document.key
         if not self._dirty(document) or self._copied.get(key) == work:
             return
-        held, path = Project(document, self._face.view()), self._copy_of(key)
+        held, path = self._project(document), self._copy_of(key)
 
         def run(progress: Progress) -> None:
             project.write(path, held, progress)
@@ -127,7 +131,7 @@ class Keeping:
         """Take over a copy that was left behind; it stays until the Document is saved or given up."""
         self._claim_folder()
         path.replace(self._copy_of(document.key))
-        self._copied[document.key] = work_in(document)
+        self._copied[document.key] = self._work(document)
         self._face.kept_changed()
 
     def close(self) -> None:
@@ -142,8 +146,14 @@ class Keeping:
             self.copy(old)
 
     def _dirty(self, document: Document) -> bool:
-        work = work_in(document)
+        work = self._work(document)
         return bool(work) and work != self._saved.get(document.key)
+
+    def _project(self, document: Document) -> Project:
+        return Project(document, self._face.view(), self._face.viewpoints())
+
+    def _work(self, document: Document) -> Work:
+        return (*work_in(document), *((point.name, point.view) for point in self._face.viewpoints()))
 
     def _claim_folder(self) -> None:
         if self._lock is None:

@@ -31,7 +31,7 @@ from partrm_viewer.document import Document, Snapshot, new_key
 from partrm_viewer.tools.navigate import View
 
 ENDING = ".partrm"
-FORMAT = 1  # grows when an older program could not read what a newer one writes
+FORMAT = 2  # grows when an older program could not read what a newer one writes
 MAX_BYTES = 8 << 30  # of all that a project holds, unpacked
 MAX_TEXT = 64 << 20  # bytes of document.json
 PACKED_MOST = 1100  # deflate makes nothing smaller than by this factor
@@ -54,11 +54,20 @@ SHAPES: dict[type, dict[str, str]] = {  # of arrays: one letter is one number, t
 
 
 @dataclass(frozen=True, eq=False)
+class Viewpoint:
+    """A view that is kept under a name."""
+
+    name: str
+    view: View
+
+
+@dataclass(frozen=True, eq=False)
 class Project:
     """What a project file holds."""
 
     document: Document
     view: View | None = None  # of the 3D view
+    viewpoints: tuple[Viewpoint, ...] = ()
 
 
 def write(path: Path, project: Project, progress: Progress = silent) -> None:
@@ -95,7 +104,7 @@ def read(path: Path, progress: Progress = silent) -> Project:
                 project = _read(path, archive, progress)
         except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error) as error:
             raise unreadable(path, str(error)[:200] or type(error).__name__) from error
-    return Project(_with_new_keys(project.document), project.view)
+    return replace(project, document=_with_new_keys(project.document))
 
 
 def _read(path: Path, archive: zipfile.ZipFile, progress: Progress) -> Project:

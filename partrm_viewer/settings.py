@@ -9,6 +9,8 @@ import tempfile
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from partrm_viewer.tools.grips import PRESETS
+
 THEMES = ("system", "light", "dark")
 BACKGROUNDS = ("white", "black")
 PLAYS = ("once", "loop", "back and forth")
@@ -30,6 +32,7 @@ class Settings:
     split: tuple[int, ...] = ()  # px, widths of the two panes
     folder: str = ""  # where the last file was opened
     recent: tuple[str, ...] = ()  # paths, newest first
+    navigation: str = "ours"  # of grips.PRESETS
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file on top of the recent ones."""
@@ -58,7 +61,7 @@ def load(path: Path) -> Settings:
     if not isinstance(raw, dict):
         return Settings()
     good = {field.name: raw[field.name] for field in fields(Settings) if field.name in raw}
-    for name in ("theme", "background", "play", "geometry", "folder"):
+    for name in ("theme", "background", "play", "geometry", "folder", "navigation"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
     for name in ("ground", "upright"):
@@ -77,6 +80,8 @@ def load(path: Path) -> Settings:
         settings = replace(settings, play="loop")
     if settings.pace not in PACES:
         settings = replace(settings, pace=2.0)
+    if settings.navigation not in PRESETS:
+        settings = replace(settings, navigation="ours")
     return settings
 
 

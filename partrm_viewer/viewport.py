@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from model.camera import Camera
@@ -17,6 +17,7 @@ from model.gaussians import Gaussians
 from partrm_viewer.panels.overlay import Overlay, Segment
 from partrm_viewer.screen import Colour, Screen, image_of
 from partrm_viewer.screens import open_screen
+from partrm_viewer.steering import Steering
 from partrm_viewer.tools import navigate
 from partrm_viewer.tools.base import Point, Tool
 from renderer.pick import pick
@@ -41,6 +42,7 @@ class Viewport(QWidget):
     """Shows Gaussians, the selected part, and how a pull moves it."""
 
     drawn = Signal()  # a frame is on screen
+    looked = Signal()  # from somewhere else, or at something else
     screen_changed = Signal(object)  # the PartRMError that made us change it
 
     def __init__(self, renderer: str = "auto", parent: QWidget | None = None) -> None:
@@ -53,7 +55,8 @@ class Viewport(QWidget):
         self._input: Camera | None = None
         self._view: navigate.View | None = None
         self._background = "white"
-        self._drag_from: QPointF | None = None
+        self.steering = Steering(self)
+        self._up = navigate.UP  # of a splat file
         self._pulling_from: QPointF | None = None
         self._far = False
         self._before: Gaussians | None = None
@@ -65,7 +68,7 @@ class Viewport(QWidget):
         self.screen_: Screen = screen
         self._grounded = False
         self._upright = True
-        self._boxed: Gaussians | None = None  # whose corners the next are
+        self._boxed: tuple[Gaussians, np.ndarray] | None = None  # whose corners the next are, with which way up
         self._box = (np.zeros(3), np.zeros(3))
         self.overlay = Overlay(self, self._arrow, ground=self._ground)
         self._adopt_screen()
@@ -84,6 +87,7 @@ class Viewport(QWidget):
                 Camera.orbit(0, 0, 3, 40, max(1, self.width()), max(1, self.height())), BACKGROUNDS[self._background]
             )
         elif self._view is None or not keep_view:
+            self._up = navigate.UP
             self._view = self._on_axis(navigate.home(gaussians, camera))
         self._look()
 
@@ -126,14 +130,15 @@ class Viewport(QWidget):
         return self._view
 
     def set_view(self, view: navigate.View) -> None:
-        """Look from where a project was looked at."""
+        """Look from somewhere."""
         self._view = view
+        self._up = self._up if self._input is not None else view.up
         self._look()
 
     def go_home(self) -> None:
         """Look from the input camera again."""
         if self._gaussians is not None:
-            self._view = self._on_axis(navigate.home(self._gaussians, self._input))
+            self._view = self._on_axis(navigate.home(self._gaussians, self._input, self._up))
             self._look()
 
     def focus_part(self) -> None:
@@ -158,7 +163,8 @@ class Viewport(QWidget):
     @property
     def at_home(self) -> bool:
         """Tell whether the view is the input view."""
-        return self._view is not None and self._input is not None and self._view.camera is self._input
+        view = self._view
+        return view is not None and self._input is not None and view.seen is self._input
 
     def camera(self) -> Camera | None:
         """Return the camera on screen, at the widget's size in device pixels."""
@@ -166,7 +172,35 @@ class Viewport(QWidget):
             return None
         ratio = self.devicePixelRatioF()
         width, height = max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
-        return self._view.camera.fitted(width, height)
+        return self._view.seen.fitted(width, height)
+
+    @property
+    def px_of_view(self) -> float:
+        """Return how many pixels of the view's own camera a widget pixel is."""
+        camera = self.camera()
+        assert self._view is not None and camera is not None
+        return self.devicePixelRatioF() * self._view.seen.fx / camera.fx
+
+    def from_middle(self, position: QPointF) -> tuple[float, float]:
+        """Return how far a widget's point is from the middle of the view's lens, px of the view's own camera."""
+        camera = self.camera()
+        assert self._view is not None and camera is not None
+        at, own, scale = position * self.devicePixelRatioF(), self._view.camera, self._view.seen.fx / camera.fx
+        x, y = (at.x() - camera.cx) * scale + self._view.seen.cx, (at.y() - camera.cy) * scale + self._view.seen.cy
+        return x - own.cx, y - own.cy
+
+    def ground(self, camera: Camera) -> tuple[Camera, np.ndarray, np.ndarray] | None:
+        """Return camera and box, lower and upper corner (3,), turned so that up is y; None where no ground is shown."""
+        if not self._grounded or self._gaussians is None:
+            return None
+        up = navigate.UP if self._input is not None else self._up
+        turn = np.eye(4)
+        turn[:3, :3] = navigate.standing(up).T
+        if self._boxed is None or self._boxed[0] is not self._gaussians or self._boxed[1] is not up:
+            whole = self._gaussians
+            self._boxed = whole, up
+            self._box = replace(whole, positions=whole.positions @ turn[:3, :3].T.astype(np.float32)).box(0.1)
+        return replace(camera, T_world_camera=turn @ camera.T_world_camera), *self._box
 
     def picture(self) -> QImage:
         """Return what the 3D view shows, without arrow and badge; ground and split line are in it."""
@@ -180,8 +214,8 @@ class Viewport(QWidget):
         width, height = image.width(), image.height()
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
         pixels = rows[:, : 3 * width].reshape(height, width, 3)
-        if self._grounded:
-            pixels = draw_ground(pixels, camera.fitted(width, height), *self._corners(self._gaussians))
+        if (ground := self.ground(camera.fitted(width, height))) is not None:
+            pixels = draw_ground(pixels, *ground)
         if self._before is not None:
             pixels = draw_split(pixels, self._split)
         return image_of(pixels)
@@ -226,14 +260,16 @@ class Viewport(QWidget):
         self.screen_changed.emit(error)
 
     def _on_axis(self, view: navigate.View) -> navigate.View:
-        as_photo = self._input if not self._upright else None
-        return replace(view, up=navigate.UP if as_photo is None else as_photo.T_world_camera[:3, 1])
+        if self._input is None:
+            return replace(view, up=self._up)
+        return replace(view, up=navigate.UP if self._upright else self._input.T_world_camera[:3, 1])
 
     def _look(self) -> None:
         camera = self.camera()
         if camera is not None:
             self.screen_.look(camera, BACKGROUNDS[self._background])
         self.overlay.update()
+        self.looked.emit()
 
     def _place_split(self) -> None:
         self.screen_.compare(self._before, self._split)
@@ -262,16 +298,14 @@ class Viewport(QWidget):
 
     def _ground(self) -> list[Lines]:
         camera = self.camera()
-        if not self._grounded or camera is None or self._gaussians is None:
+        if camera is None:
+            return []
+        under = self.ground(camera.fitted(max(1, self.width()), max(1, self.height())))
+        if under is None:
             return []
         from renderer.overlay import ground  # late: OpenCV takes its time
 
-        return ground(camera.fitted(max(1, self.width()), max(1, self.height())), *self._corners(self._gaussians))
-
-    def _corners(self, gaussians: Gaussians) -> tuple[np.ndarray, np.ndarray]:
-        if self._boxed is not gaussians:
-            self._boxed, self._box = gaussians, gaussians.box(0.1)
-        return self._box
+        return ground(*under)
 
     # ---- mouse
 
@@ -292,14 +326,15 @@ class Viewport(QWidget):
     def _press(self, event: QMouseEvent) -> None:
         self.setFocus()
         self._far = False
-        left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        keys = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier  # those that hold the view
+        left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers() & keys
         if left and self._on_split(event.position()):
             self._splitting = True
         elif left and self._on_part(event.position()) and self.pull_tool is not None:
             self._pulling_from = event.position()
             self.pull_tool.press(self._image_px(event.position()))
         else:
-            self._drag_from = event.position()
+            self.steering.press(event)
 
     def _move(self, event: QMouseEvent) -> None:
         at = event.position()
@@ -310,19 +345,7 @@ class Viewport(QWidget):
             step = at - self._pulling_from
             self._far = self._far or step.manhattanLength() > CLICK_PX
             self.pull_tool.move(self._image_px(at), self._far)
-        elif self._drag_from is not None and event.buttons() and self._view is not None:
-            step = (at - self._drag_from) * self.devicePixelRatioF()
-            self._drag_from = at
-            sideways = event.buttons() & Qt.MouseButton.MiddleButton
-            if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                camera = self.camera()
-                assert camera is not None
-                moved = navigate.pan(self._view, *(np.array([step.x(), step.y()]) * self._view.camera.fx / camera.fx))
-                self._view = moved
-            else:
-                self._view = navigate.orbit(self._view, step.x(), step.y())
-            self._look()
-        else:
+        elif not self.steering.move(event):
             shape = Qt.CursorShape.PointingHandCursor if self._on_part(at) else Qt.CursorShape.ArrowCursor
             self.screen_.widget.setCursor(Qt.CursorShape.SplitHCursor if self._on_split(at) else shape)
 
@@ -330,7 +353,7 @@ class Viewport(QWidget):
         if self._pulling_from is not None and self.pull_tool is not None:
             self._pulling_from = None
             self.pull_tool.release(self._image_px(event.position()))
-        self._drag_from = None
+        self.steering.release(event)
         self._splitting = False
 
     def _double_click(self, event: QMouseEvent) -> None:
@@ -345,9 +368,7 @@ class Viewport(QWidget):
             self._look()
 
     def _wheel(self, event: QWheelEvent) -> None:
-        if self._view is not None:
-            self._view = navigate.zoom(self._view, event.angleDelta().y() / 120)
-            self._look()
+        self.steering.wheel(event)
 
     def _image_px(self, position: QPointF) -> Point:
         camera, source = self.camera(), self._input
@@ -362,6 +383,27 @@ class Viewport(QWidget):
         x, y = (int(np.floor(v)) for v in self._image_px(position))
         h, w = self._part_mask.shape
         return 0 <= x < w and 0 <= y < h and bool(self._part_mask[y, x])
+
+    # ---- keys, while flying
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys of flying from being shortcuts."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self.steering.wants(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self.steering.key(event, True):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if not self.steering.key(event, False):
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self.steering.fly(False)
+        super().focusOutEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 
 from model.drag import Drag
 from model.errors import ImageError, PartRMError, WeightsError
-from model.stages.frame import elevation_deg
 from model.stages.state import Motion, Part
 from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
@@ -23,6 +22,7 @@ from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
 from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine, Predictor
+from partrm_viewer.exporting import Exporting
 from partrm_viewer.filing import Filing
 from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
@@ -31,6 +31,7 @@ from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
+from partrm_viewer.presenting import Presenting
 from partrm_viewer.project import Project
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
@@ -38,6 +39,8 @@ from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
+from partrm_viewer.viewing import Viewing
+from partrm_viewer.viewpoints import Viewpoints
 from partrm_viewer.workbench import Workbench
 
 TITLE = "PartRM Viewer"
@@ -88,17 +91,20 @@ class Window(QMainWindow):
         self._tool: PullTool | BoxTool | BrushTool = self.pull
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
+        self.exporting = Exporting(self, Jobs(self._mailbox.post, "exporter"))
         self.playing = Playing(self)
-        self.bars = Bars(self, (self, self.filing, self.playing), lambda: self.settings.recent, self.open)
+        self.viewing = Viewing(self)
+        self.viewpoints = Viewpoints(self)
+        self.presenting = Presenting(self)
+        views = (self.viewing, self.viewpoints, self.presenting)
+        doers = (self, self.filing, self.exporting, self.playing, *views)
+        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
         self.setMinimumSize(640, 460)
         self.session.on_change(self._changed)
         self._screen_changed(self.parts.viewport.screen_error)
-        self.parts.viewport.set_background(self.settings.background)
-        self.parts.viewport.set_ground(self.settings.ground)
-        self.parts.viewport.set_upright(self.settings.upright)
         self._application().styleHints().colorSchemeChanged.connect(self._dress)
         self._dress()
         self._restore_geometry()
@@ -115,7 +121,7 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{plain}[*] – {TITLE}" if name else TITLE)
         self.setWindowModified(dirty and bool(name))
 
-    # ---- actions: one method for each line of the table, here, in filing or in playing
+    # ---- actions: one method for each line of the table, here or in the file of what it is about
 
     def quit(self) -> None:
         """Close the window."""
@@ -163,8 +169,11 @@ class Window(QMainWindow):
             self.pull.cancel()
         elif self.brush.stroke is not None:
             self.brush.cancel()
+        elif self.presenting.on:
+            self.presenting.leave()
         elif self.parts.progress.isVisible():
             self.jobs.cancel_all()
+            self.exporting.jobs.cancel_all()
         elif self.bench.outlining.take_back():
             pass
         elif self._tool is not self.pull:
@@ -172,43 +181,11 @@ class Window(QMainWindow):
         else:
             self.parts.messages.dismiss()
 
-    def input_view(self) -> None:
-        """Look from where the photo was taken."""
-        self.parts.viewport.go_home()
-        self.parts.photo.fit()
-
-    def focus_part(self) -> None:
-        """Turn around the selected part."""
-        self.parts.viewport.focus_part()
-
     def compare(self) -> None:
         """Show the state before beside the shown one, or no longer."""
         self.showing.comparing = not self.showing.comparing
         self.showing.before()
         self._refresh_actions()
-
-    def background(self) -> None:
-        """Change between white and black behind the splats."""
-        name = "white" if self.settings.background == "black" else "black"
-        self.settings = replace(self.settings, background=name)
-        self.parts.viewport.set_background(name)
-        self._refresh_actions()
-
-    def ground(self) -> None:
-        """Show a grid under the object, or no longer."""
-        self.settings = replace(self.settings, ground=not self.settings.ground)
-        self.parts.viewport.set_ground(self.settings.ground)
-        self._refresh_actions()
-
-    def upright(self) -> None:
-        """Take the object's own vertical for the vertical, or the photo's."""
-        upright, shown = not self.settings.upright, self.session.document.shown
-        self.settings = replace(self.settings, upright=upright)
-        self.parts.viewport.set_upright(upright)
-        self._refresh_actions()
-        if shown is not None and shown.state is not None:
-            tilt = f"the photo looks down by {elevation_deg(shown.state.crop):.0f}°"
-            self.say(f"Upright: {tilt}" if upright else f"As the photo's camera has it: {tilt}, which is left in")
 
     def theme_system(self) -> None:
         """Follow the desktop."""
@@ -347,12 +324,14 @@ class Window(QMainWindow):
         """Show what may be done now."""
         self._refresh_actions()
         self.showing.badge(self.pull.gesture)
+        self.presenting.refresh()
 
     # ---- what has changed
 
     def _changed(self, old: Document, new: Document) -> None:
         shown, gesture = new.shown, self.pull.gesture
         self.playing.changed(old, new)
+        self.viewpoints.changed(old, new)
         if another_state(old, new):
             if gesture is not None and (shown is None or shown.key != gesture.source.key):
                 self.pull.gesture = None
@@ -386,12 +365,12 @@ class Window(QMainWindow):
             "play_once": self.settings.play == "once",
             "play_loop": self.settings.play == "loop",
             "play_back_and_forth": self.settings.play == "back and forth",
-            "background": self.settings.background == "black",
-            "ground": self.settings.ground,
-            "upright": self.settings.upright,
+            **self.viewing.checked(),
+            "present": self.presenting.on,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
         self.bars.refresh(self.session, checked)
+        self.viewpoints.refresh(self.bars.actions)
 
     def _use(self, tool: PullTool | BoxTool | BrushTool) -> None:
         self._tool = tool
@@ -466,6 +445,7 @@ class Window(QMainWindow):
         if not self.filing.may_close():
             event.ignore()
             return
+        self.presenting.leave()
         geometry = b64encode(self.saveGeometry().data()).decode()
         split = tuple(self.parts.split.sizes()) if self.parts.photo_pane.isVisible() else self.settings.split
         try:
@@ -479,6 +459,7 @@ class Window(QMainWindow):
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
+        self.exporting.close()
         self.playing.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()

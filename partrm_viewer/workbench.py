@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from model.camera import Camera
 from model.drag import Drag
 from model.errors import PartRMError
 from model.gaussians import Gaussians
@@ -27,7 +25,6 @@ from partrm_viewer.session import Session
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
 
-FILM_SIZE = (1280, 720)  # px
 SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"; even above it, 1 in 30 is wrong
 
 
@@ -168,35 +165,13 @@ class Workbench:
             from model.formats.files import write
 
             progress(0.0, f"Saving {path.name}")
-            turn = _turn(shown, upright)
+            turn = turn_of(shown, upright)
             return write(path, shown.gaussians if turn is None else shown.gaussians.moved(turn))
 
         def done(lost: list[str]) -> None:
             self._face.say(". ".join([f"Saved {path}", *lost]))
 
         self._start("save", f"Saving {path.name}", run, done)
-
-    def film(self, path: Path, camera: Camera, background: Sequence[float], upright: bool = True) -> None:
-        """Film one turn around the shown state, beginning at a camera; background: r, g, b, 0..1.
-
-        It turns about the object's vertical, or, not upright, about the photo's.
-        """
-        shown = self._session.document.shown
-        assert shown is not None
-
-        def run(progress: Progress) -> Path:
-            from partrm_viewer.export import TURNTABLE_FPS, TURNTABLE_FRAMES
-            from renderer.base import choose
-            from renderer.capture import turntable
-
-            renderer, _ = choose("cpu")  # OpenGL belongs to the window
-            count, fps = TURNTABLE_FRAMES, TURNTABLE_FPS
-            splats, start, turn = shown.gaussians, camera, _turn(shown, upright)
-            if turn is not None:
-                splats, start = splats.moved(turn), replace(camera, T_world_camera=turn @ camera.T_world_camera)
-            return turntable(renderer, splats, start, path, count, FILM_SIZE, background, fps, progress)
-
-        self._start(f"film {path}", f"Filming {path.name}", run, lambda saved: self._face.say(f"Saved {saved}"))
 
     # ---- pulls
 
@@ -302,7 +277,7 @@ class Workbench:
         self._face.work_changed()
 
 
-def _turn(snapshot: Snapshot, upright: bool) -> np.ndarray | None:
+def turn_of(snapshot: Snapshot, upright: bool) -> np.ndarray | None:
     """Return the rigid (4, 4) transform into the axes of a snapshot's photo; None where it is to stay upright."""
     from model.stages.frame import photo_axes
 

@@ -14,12 +14,12 @@ from model.camera import Camera
 from model.errors import FormatError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
-from renderer.base import Renderer
+from renderer.base import Frame, Renderer
 from renderer.film import Film, png, replacing, write_film
 
 WHITE = (1.0, 1.0, 1.0)
 TILE = 4096  # px; larger pictures are drawn in parts, which every OpenGL takes and which bound the memory
-LAP = TILE // 8  # px that a part is drawn beyond what is kept of it
+LAP = 1 / 8  # of a part's side, which it is drawn beyond what is kept of it
 
 Size = int | tuple[int, int]  # a side, or width and height, in px
 
@@ -30,34 +30,51 @@ def still(
     camera: Camera,
     size: tuple[int, int] | None = None,
     background: Sequence[float] | None = WHITE,
+    samples: int = 1,
+    tile: int | None = None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Draw one picture at a size (width, height) in px, the camera's own if None; there is no largest.
 
     Returns (H, W, 3) uint8 on the background (r, g, b, 0..1), or (H, W, 4) with straight alpha where that is None.
-    Beyond TILE a side it is drawn in parts: the same pixels within one step of rounding, within a few where a camera
-    stands so near that single splats fill a part. Raises RendererError where the computer cannot draw it.
+    Beyond `tile` (default: TILE) a side it is drawn in parts: the same pixels within one step of rounding, within a few
+    where a camera stands so near that single splats fill a part. samples: each side of a pixel is drawn as so many, and
+    averaged; what is finer than a pixel then shows. progress is called before each part and may raise Cancelled. Raises
+    RendererError where the computer cannot draw it.
     """
     view = camera if size is None else camera.fitted(*size)
     picture = np.empty((view.height, view.width, 4 if background is None else 3), np.uint8)
-    for top, y0, y1, bottom in _spans(view.height):
-        for left, x0, x1, right in _spans(view.width):
-            frame = renderer.render(gaussians, view.cropped(left, top, right - left, bottom - top))
-            part = frame.rgba8() if background is None else frame.on(background)
-            picture[y0:y1, x0:x1] = part[y0 - top : y1 - top, x0 - left : x1 - left]
+    fine, s = view.resized(view.width * samples, view.height * samples), samples
+    side = max((tile or TILE) // samples, 1)
+    parts = [(rows, columns) for rows in _spans(view.height, side) for columns in _spans(view.width, side)]
+    for k, ((top, y0, y1, bottom), (left, x0, x1, right)) in enumerate(parts):
+        progress(k / len(parts), f"part {k + 1} of {len(parts)}")
+        frame = renderer.render(gaussians, fine.cropped(left * s, top * s, (right - left) * s, (bottom - top) * s))
+        frame = frame if s == 1 else _averaged(frame, s)
+        part = frame.rgba8() if background is None else frame.on(background)
+        picture[y0:y1, x0:x1] = part[y0 - top : y1 - top, x0 - left : x1 - left]
     return picture
 
 
-def _spans(length: int) -> list[tuple[int, int, int, int]]:
+def _averaged(frame: Frame, samples: int) -> Frame:
+    """Make one pixel of each square of so many a side; the depth is that of its corner."""
+    height, width = frame.depth.shape
+    squares = frame.colour.reshape(height // samples, samples, width // samples, samples, 4)
+    return Frame(squares.mean(axis=(1, 3)), frame.depth[::samples, ::samples])
+
+
+def _spans(length: int, side: int) -> list[tuple[int, int, int, int]]:
     """Cut a picture's side into parts: drawn from, kept from, kept until, drawn until, in px.
 
     Renderers take the slope of a splat far outside the picture as less than it is (see kernels.project_one). The lap,
-    and parts that are all as large as they may be, keep what comes of that out of the picture.
+    and parts that are all as large as they may be, keep what comes of that out of the picture. side: px of a part.
     """
-    if length <= TILE:
+    if length <= side:
         return [(0, 0, length, length)]
-    step = TILE - 2 * LAP
-    starts = [(min(max(0, a - LAP), length - TILE), a) for a in range(0, length, step)]
-    return [(start, a, min(a + step, length), start + TILE) for start, a in starts]
+    lap = int(LAP * side)
+    step = side - 2 * lap
+    starts = [(min(max(0, a - lap), length - side), a) for a in range(0, length, step)]
+    return [(start, a, min(a + step, length), start + side) for start, a in starts]
 
 
 def turned(camera: Camera, angle_deg: float, target: np.ndarray) -> Camera:

@@ -22,7 +22,7 @@ class HelpSheet(QDialog):
                 native = " · ".join(
                     QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts
                 )
-                keys.setdefault(action.menu, []).append((native, action.tip))
+                keys.setdefault(action.menu.rpartition("/")[2], []).append((native, action.tip))
         mouse: dict[str, list[tuple[str, str]]] = {}
         for where, what, does in MOUSE:
             mouse.setdefault(where, []).append((what, does))

@@ -48,14 +48,23 @@ class Pane(QFrame):
         self._head.setSpacing(10)
         self._head.addWidget(self._title)
         self._head.addWidget(self.detail, 1)
-        head = QWidget()
-        head.setFixedHeight(36)
-        head.setLayout(self._head)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(1, 0, 1, 9)
-        layout.setSpacing(0)
-        layout.addWidget(head)
-        layout.addWidget(body, 1)
+        self._line = QWidget()
+        self._line.setFixedHeight(36)
+        self._line.setLayout(self._head)
+        self._column = QVBoxLayout(self)
+        self._column.setSpacing(0)
+        self._column.addWidget(self._line)
+        self._column.addWidget(body, 1)
+        self.set_bare(False)
+
+    def set_bare(self, bare: bool) -> None:
+        """Show the body alone, from border to border, or with its title again."""
+        self._line.setVisible(not bare)
+        self._column.setContentsMargins(*((0, 0, 0, 0) if bare else (1, 0, 1, 9)))
+        self.setProperty("bare", bare)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.setFrameShape(QFrame.Shape.NoFrame if bare else QFrame.Shape.StyledPanel)  # else the old width stays
 
     def add_button(self, button: QToolButton) -> None:
         """Put a small button at the right end of the title line."""

@@ -107,7 +107,7 @@ def test_save_and_open_a_splat(driver: Any, photo: Path, tmp_path: Path) -> None
     driver.wait(lambda: driver.document.name == "state.ply")
     assert not driver.window.parts.photo_pane.isVisible()
     with driver.qtbot.waitSignal(driver.window.parts.viewport.drawn):
-        driver.window.focus_part()
+        driver.window.viewing.focus_part()
 
 
 def test_a_splat_that_cannot_be_saved_tells_why(driver: Any, photo: Path, tmp_path: Path) -> None:
@@ -119,16 +119,16 @@ def test_a_splat_that_cannot_be_saved_tells_why(driver: Any, photo: Path, tmp_pa
 def test_a_film_of_the_shown_state_can_be_cancelled_and_is_written_whole(
     driver: Any, photo: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("partrm_viewer.workbench.FILM_SIZE", (64, 48))
+    monkeypatch.setattr("partrm_viewer.exporting.FILM_SIZE", (64, 48))
     monkeypatch.setattr("partrm_viewer.export.TURNTABLE_FRAMES", 6)
     driver.open(photo)
     window, path = driver.window, tmp_path / "turn.gif"
     monkeypatch.setattr(dialogs, "ask_where", lambda *_: path)
-    window.filing.film()
-    window.jobs.cancel_all()
+    window.exporting.film()
+    window.exporting.jobs.cancel_all()
     driver.wait(lambda: not window.parts.progress.isVisible())
     assert not path.exists()
-    window.filing.film()
+    window.exporting.film()
     driver.wait(path.exists)
     driver.wait(lambda: window.parts.status.text() == f"Saved {path}")
     with Image.open(path) as film:
@@ -168,7 +168,7 @@ def test_no_opengl_falls_back_to_cpu(make_window: Any, qtbot: QtBot, photo: Path
     window.open(photo)
     qtbot.waitUntil(lambda: window.session.document.shown is not None)
     with qtbot.waitSignal(window.parts.viewport.drawn):
-        window.focus_part()
+        window.viewing.focus_part()
 
 
 def test_opengl_that_breaks_while_drawing_falls_back_to_cpu(
@@ -182,11 +182,11 @@ def test_opengl_that_breaks_while_drawing_falls_back_to_cpu(
         raise RuntimeError("the shader did not compile\nline 1")
 
     monkeypatch.setattr("renderer.splat_layer.SplatLayer.draw", refuse)
-    window.focus_part()
+    window.viewing.focus_part()
     qtbot.waitUntil(lambda: window.parts.renderer.text() == "CPU renderer")
     assert window.parts.messages.title == "OpenGL failed: the shader did not compile"
     with qtbot.waitSignal(window.parts.viewport.drawn):
-        window.input_view()
+        window.viewing.input_view()
 
 
 def pixels(window: Window) -> np.ndarray:
@@ -231,7 +231,7 @@ def test_mouse_turns_and_key_returns(driver: Any, photo: Path) -> None:
     QTest.mouseMove(screen, QPoint(90, 60))
     QTest.mouseRelease(screen, LEFT, NONE, QPoint(90, 60))
     assert not viewport.at_home
-    driver.window.input_view()
+    driver.window.viewing.input_view()
     assert viewport.at_home
 
 
@@ -301,7 +301,16 @@ def test_every_action_has_its_method_and_keys_are_unique(driver: Any) -> None:
     keys = [key for action in ACTIONS for key in action.shortcuts]
     assert len(set(keys)) == len(keys)
     for action in ACTIONS:
-        doers = (driver.window, driver.window.filing, driver.window.playing)
+        window = driver.window
+        doers = (
+            window,
+            window.filing,
+            window.exporting,
+            window.playing,
+            window.viewing,
+            window.viewpoints,
+            window.presenting,
+        )
         assert [callable(getattr(doer, action.name, None)) for doer in doers].count(True) == 1, action.name
 
 
@@ -327,7 +336,7 @@ def test_geometry_and_settings_are_kept(make_window: Any, qtbot: QtBot) -> None:
     first = make_window()
     first.resize(900, 640)
     first.theme_dark()
-    first.background()
+    first.viewing.background()
     qtbot.wait(50)
     first.close()
     second = make_window()

@@ -9,6 +9,7 @@ import numpy as np
 from model.drag import Drag
 from model.errors import PartRMError
 from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.project import Viewpoint
 from partrm_viewer.tools.navigate import View
 from tests.model.two_halves import two_halves
 
@@ -22,6 +23,9 @@ class Quiet:
 
     def view(self) -> View | None:
         return None
+
+    def viewpoints(self) -> tuple[Viewpoint, ...]:
+        return ()
 
     def kept_changed(self) -> None: ...
 

@@ -22,7 +22,7 @@ from model.errors import FormatError
 from model.stages.state import Click, Motion, Outline, Part
 from partrm_viewer import project
 from partrm_viewer.document import Document, Snapshot, arrays
-from partrm_viewer.project import Project
+from partrm_viewer.project import Project, Viewpoint
 from partrm_viewer.tools.navigate import View
 from tests.model.two_halves import two_halves
 
@@ -227,3 +227,26 @@ def test_flipped_and_missing_bytes_never_crash_the_reader(saved: Path, at: float
     path.write_bytes(damaged)
     with contextlib.suppress(FormatError):
         project.read(path)
+
+
+def test_viewpoints_come_back_and_share_what_they_shared(tmp_path: Path) -> None:
+    made = a_project()
+    assert made.document.shown is not None and made.document.shown.state is not None
+    flat = View(Camera.orbit(9, 9, 2, 30, 64, 64), np.ones(3), orthographic=True)
+    points = (Viewpoint("Front", View(made.document.shown.state.camera, np.zeros(3))), Viewpoint("Flat", flat))
+    project.write(tmp_path / "a.partrm", replace(made, viewpoints=points))
+    read = project.read(tmp_path / "a.partrm")
+    assert_same(read.viewpoints, points)
+    state = read.document.snapshots[0].state
+    assert state is not None and read.viewpoints[0].view.camera is state.camera
+
+
+def test_a_project_of_the_first_version_has_no_viewpoints(saved: Path) -> None:
+    def old(told: dict[str, Any]) -> None:
+        told["format"] = 1
+        for made in told["objects"]:
+            made.pop("viewpoints", None)
+            made.pop("orthographic", None)
+
+    read = project.read(changed(saved, old))
+    assert read.viewpoints == () and read.view is not None and not read.view.orthographic

@@ -191,7 +191,6 @@ def test_large_stills_are_drawn_in_parts_without_seams(
     gaussians, size = random_splats(400), (1000, 600)
     whole = still(CpuRenderer(), gaussians, CAMERA, size, background)
     monkeypatch.setattr(capture, "TILE", 512)
-    monkeypatch.setattr(capture, "LAP", 64)
     parts = still(CpuRenderer(), gaussians, CAMERA, size, background)
     if background is None:  # colours of what is all but invisible are not worth comparing
         assert np.abs(parts[..., 3].astype(int) - whole[..., 3]).max() <= 1

@@ -57,6 +57,15 @@ def test_gl_draws_what_the_cpu_draws(gl: GlRenderer, degree: int, antialiased: b
     assert np.abs(drawn.depth - expected.depth)[covered].max() < 2e-2
 
 
+def test_a_very_long_lens_from_far_away_is_drawn_alike(gl: GlRenderer) -> None:
+    """So orthographic views are made."""
+    T = CAMERA.T_world_camera.copy()
+    T[:3, 3] *= 1000
+    far = replace(CAMERA, T_world_camera=T, fx=1000 * CAMERA.fx, fy=1000 * CAMERA.fy)
+    gaussians = random_splats(2000)
+    assert psnr(gl.render(gaussians, far).on(), CpuRenderer().render(gaussians, far).on()) > 45
+
+
 def test_the_view_is_sorted_again_when_only_the_camera_turns(gl: GlRenderer) -> None:
     gaussians = random_splats(300, 1)
     for azimuth in (0, 90, 180, 270):
