@@ -1,4 +1,8 @@
-"""Undo: a list of Documents, capped by the bytes that they hold together."""
+"""Undo: a list of Documents, capped by the bytes that they hold together.
+
+What the present Document holds cannot be forgotten: its states are the user's. Steps that share all with it cost
+nothing and stay; the oldest of those that alone keep something are forgotten first.
+"""
 
 from __future__ import annotations
 
@@ -67,15 +71,29 @@ class History:
     @property
     def n_bytes(self) -> int:
         """Count the bytes of all Documents, arrays that they share once."""
-        owners = {}
-        for entry in self._entries:
-            for array in arrays(entry.document):
+        return sum(n for n, _ in self._held().values())
+
+    def _held(self) -> dict[int, tuple[int, int]]:
+        """Say for each array how many bytes it has, and which entry is the last that holds it."""
+        held: dict[int, tuple[int, int]] = {}
+        met: set[int] = set()
+        for at in reversed(range(len(self._entries))):
+            for array in arrays(self._entries[at].document, met):
                 while isinstance(array.base, np.ndarray):
                     array = array.base  # a view keeps the whole of its owner
-                owners[id(array)] = array.nbytes
-        return sum(owners.values())
+                held.setdefault(id(array), (array.nbytes, at))
+        return held
 
     def _forget(self) -> None:
-        while self._at > 0 and self.n_bytes > self._cap_bytes:
-            del self._entries[0]
-            self._at -= 1
+        freed = [0] * len(self._entries)  # by forgetting the entry and all before it
+        held = self._held().values()
+        for n, last in held:
+            freed[last] += n
+        over, gone = sum(freed) - self._cap_bytes, 0
+        for at in range(self._at):
+            if over <= 0:
+                break
+            over -= freed[at]
+            gone = at + 1 if freed[at] else gone
+        del self._entries[:gone]
+        self._at -= gone

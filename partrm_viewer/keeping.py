@@ -170,5 +170,5 @@ class Keeping:
 def work_in(document: Document) -> Work:
     """Return what the user has made of a photo or a splat file; empty where closing it would lose nothing."""
     by_hand = document.part if document.part is not None and document.part.by_hand else None
-    made = any(s.predicted for s in document.snapshots) or by_hand is not None
+    made = any(s.steps for s in document.snapshots) or by_hand is not None
     return (tuple((s.key, s.name) for s in document.snapshots), by_hand) if made else ()
