@@ -18,6 +18,7 @@ from partrm_viewer.jobs import Job, Jobs
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.session import Session
 from partrm_viewer.tools.navigate import View
+from partrm_viewer.words import tr
 
 COPY_EVERY_MS = 20_000
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class Keeping:
         held, path = Project(document, self._face.view()), self._copy_of(key)
 
         def run(progress: Progress) -> None:
-            project.write(path, held, progress)
+            project.write(path, held, lambda done, _: progress(done, tr("Keeping a copy")))
 
         def done(_: None) -> None:
             self._copied[key] = work

@@ -22,6 +22,7 @@ from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
 from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.drags import Drags
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.filing import Filing
 from partrm_viewer.jobs import Jobs, Message, Progressed
@@ -29,6 +30,7 @@ from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
+from partrm_viewer.panels.states import OF_A_STATE
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
 from partrm_viewer.project import Project
@@ -89,7 +91,10 @@ class Window(QMainWindow):
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing = Playing(self)
-        self.bars = Bars(self, (self, self.filing, self.playing), lambda: self.settings.recent, self.open)
+        self.drags = Drags(self)
+        doers = (self, self.filing, self.playing, self.drags)
+        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
+        self.parts.states.offer([self.bars.actions[name] for name in OF_A_STATE])
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -425,6 +430,7 @@ class Window(QMainWindow):
         themes.apply(theme, application)
         self.bars.set_theme(theme)
         self.parts.set_theme(theme)
+        self.drags.set_theme(theme)
 
     def _screen_changed(self, error: PartRMError | None) -> None:
         self.parts.renderer.setText(self.parts.viewport.screen_.name)

@@ -24,8 +24,10 @@ from partrm_viewer.outlining import Outlining, lies_on
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.project import read as read_project
 from partrm_viewer.session import Session
+from partrm_viewer.steps import Steps, replay
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
+from partrm_viewer.words import tr
 
 FILM_SIZE = (1280, 720)  # px
 SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"; even above it, 1 in 30 is wrong
@@ -255,6 +257,25 @@ class Workbench:
                 self._face.say(told(self._session.document.snapshots[-1]))
 
         self._start("pull", "Predicting", run, done, lambda: self._face.pull_ended(gesture))
+
+    def replay(self, steps: Steps, name: str, what: str, ended: Callable[[], None]) -> None:
+        """Do the steps of the shown state once more, as they are told now; the result is a new state of that name."""
+        document = self._session.document
+        shown = document.shown
+        assert shown is not None
+
+        def run(progress: Progress) -> tuple[State, float]:
+            predictor = self._engine.predictor(progress)
+            start = time.perf_counter()
+            return replay(predictor, document, steps, progress), time.perf_counter() - start
+
+        def done(value: tuple[State, float]) -> None:
+            state, seconds = value
+            made = Snapshot(name, state.gaussians, state, steps, seconds)
+            if self._session.add_replay(shown.key, made, what):
+                self._face.say(tr("{name} · done again in {seconds:.2f} s").format(name=name, seconds=seconds))
+
+        self._start("pull", tr("Doing the pulls again"), run, done, ended)
 
     def _look_ahead(self, old: Document, new: Document) -> None:
         """Let the worker do what the first click on a new state needs, while it has nothing else to do."""

@@ -13,7 +13,9 @@ from model.errors import DragError
 from model.stages.state import Motion, Part, State
 
 PLACES = 200  # of a part's Gaussians, enough to tell how it has moved
-APART = 0.02  # world units: a part that misses a rigid motion by more has come apart
+APART = 0.02  # world units: a Gaussian that misses its part's motion by more has gone elsewhere
+WHOLE = 0.6  # of its Gaussians must not have, or it is no part any more
+ROUNDS = 20  # of the fit
 NEAR = 0.012  # world units: an added Gaussian this near to where one of the part's lay belongs to it
 GONE = DragError("Its part is not whole any more", "Another pull has taken some of it along.")
 
@@ -57,7 +59,7 @@ def found(held: Held, state: State, rest: State) -> tuple[Part, np.ndarray] | No
     own, positions = len(held.splats), state.gaussians.positions
     now = positions[_some(held.splats)]
     T = rigid_fit(held.places, now)
-    if np.abs(_moved(held.places, T) - now).max() > APART:
+    if (_miss(held.places, now, T) < APART).mean() < WHOLE:
         raise GONE
     splats = np.concatenate([held.splats, _near(positions[own:], _moved(held.added, T))])
     mask = np.zeros_like(state.mask)
@@ -79,14 +81,25 @@ def with_amount(motion: Motion, drag: Drag, held: Held, camera: Camera, amount: 
 
 
 def rigid_fit(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Find the rigid (4, 4) motion that brings points a (K, 3) nearest to b (Kabsch 1976)."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    u, _, vt = np.linalg.svd((a - a.mean(0)).T @ (b - b.mean(0)))
-    turn = np.diag([1.0, 1.0, np.sign(np.linalg.det(vt.T @ u.T))])
-    T = np.eye(4)
-    T[:3, :3] = vt.T @ turn @ u.T
-    T[:3, 3] = b.mean(0) - T[:3, :3] @ a.mean(0)
+    """Find the rigid (4, 4) motion that most points a (K, 3) follow to b, whatever the others do.
+
+    Kabsch (1976), the points weighted anew each round by one over how far off they are: parts overlap a little at their
+    borders, and what lies there may have gone with another one.
+    """
+    weights, T = np.ones(len(a)), np.eye(4)
+    for _ in range(ROUNDS):
+        w = (weights / weights.sum())[:, None]
+        middle, other = (w * a).sum(0), (w * b).sum(0)
+        u, _, vt = np.linalg.svd((w * (a - middle)).T @ (b - other))
+        turn = np.diag([1.0, 1.0, np.sign(np.linalg.det(vt.T @ u.T))])
+        T[:3, :3] = vt.T @ turn @ u.T
+        T[:3, 3] = other - T[:3, :3] @ middle
+        weights = 1 / np.maximum(_miss(a, b, T), 1e-6)
     return T
+
+
+def _miss(a: np.ndarray, b: np.ndarray, T: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.norm(_moved(a, T) - b, axis=1))
 
 
 def _keeps(state: State, rest: State) -> bool:

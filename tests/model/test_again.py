@@ -73,6 +73,18 @@ def test_a_part_that_came_apart_is_told() -> None:
         found(hold(part, rest, rest), after(rest, half, slid(0.4)), rest)
 
 
+def test_a_few_gaussians_that_another_part_took_along_do_not_matter() -> None:
+    rest, part = rest_and_part()
+    rows = np.flatnonzero(part.splats)[::4]
+    taken = np.zeros_like(part.splats)
+    taken[rows] = True
+    T = slid(0.3)
+    state = after(after(rest, part.splats & ~taken, T), taken, slid(-0.5))
+    again = found(hold(part, rest, rest), state, rest)
+    assert again is not None
+    np.testing.assert_allclose(again[1], T, atol=1e-4)
+
+
 def test_a_state_that_was_drawn_anew_has_no_part_that_can_be_known() -> None:
     rest, part = rest_and_part()
     anew = replace(rest, gaussians=rest.gaussians.select(np.arange(len(rest.gaussians))[::-1][:-3]))
