@@ -154,20 +154,13 @@ def open_splats(path: Path, gaussians: Gaussians) -> Document:
     return Document(path.name, path, key=new_key()).with_snapshot(Snapshot(path.stem, gaussians))
 
 
-def arrays(thing: object, met: set[int] | None = None) -> Iterator[np.ndarray]:
-    """Walk all arrays that a Document (or anything in it) holds.
-
-    Shared ones come as often as they are met; with `met`, ids of what was walked already, each object is walked once.
-    """
+def arrays(thing: object) -> Iterator[np.ndarray]:
+    """Walk all arrays that a Document (or anything in it) holds; shared ones come as often as they are met."""
     if isinstance(thing, np.ndarray):
         yield thing
     elif isinstance(thing, (tuple, list)):
         for item in thing:
-            yield from arrays(item, met)
+            yield from arrays(item)
     elif is_dataclass(thing):
-        if met is not None:
-            if id(thing) in met:
-                return
-            met.add(id(thing))
         for field in fields(thing):
-            yield from arrays(getattr(thing, field.name), met)
+            yield from arrays(getattr(thing, field.name))

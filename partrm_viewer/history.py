@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from partrm_viewer.document import Document, arrays
+from partrm_viewer.shelf import on_shelf
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class History:
         self._entries = [Entry(document or Document(), "")]
         self._at = 0
         self._cap_bytes = cap_bytes
+        self._known: dict[int, tuple[object, tuple[tuple[int, int], ...]]] = {}  # so that no piece is walked twice
 
     @property
     def present(self) -> Document:
@@ -70,18 +72,24 @@ class History:
 
     @property
     def n_bytes(self) -> int:
-        """Count the bytes of all Documents, arrays that they share once."""
+        """Count the bytes that all Documents take in memory, arrays that they share once."""
         return sum(n for n, _ in self._held().values())
 
     def _held(self) -> dict[int, tuple[int, int]]:
-        """Say for each array how many bytes it has, and which entry is the last that holds it."""
+        """Say for each array how many bytes it takes, and which entry is the last that holds it."""
         held: dict[int, tuple[int, int]] = {}
-        met: set[int] = set()
+        met: set[int] = set()  # snapshots
+        known, self._known = self._known, {}
         for at in reversed(range(len(self._entries))):
-            for array in arrays(self._entries[at].document, met):
-                while isinstance(array.base, np.ndarray):
-                    array = array.base  # a view keeps the whole of its owner
-                held.setdefault(id(array), (array.nbytes, at))
+            document = self._entries[at].document
+            new = [snapshot for snapshot in document.snapshots if id(snapshot) not in met]
+            met.update(map(id, new))
+            pieces = [document.image, document.rest, document.part]
+            for piece in (*pieces, *(piece for s in new for piece in (s.gaussians, s.state, *s.steps))):
+                if id(piece) not in self._known:
+                    self._known[id(piece)] = known.get(id(piece)) or (piece, _owners(piece))
+                    for owner, n in self._known[id(piece)][1]:
+                        held.setdefault(owner, (n, at))
         return held
 
     def _forget(self) -> None:
@@ -97,3 +105,13 @@ class History:
             gone = at + 1 if freed[at] else gone
         del self._entries[:gone]
         self._at -= gone
+
+
+def _owners(piece: object) -> tuple[tuple[int, int], ...]:
+    """List the arrays that a piece of a Document keeps alive, by id, and how many bytes each takes in memory."""
+    found = []
+    for array in arrays(piece):
+        while isinstance(array.base, np.ndarray):
+            array = array.base  # a view keeps the whole of its owner
+        found.append((id(array), 0 if on_shelf(array) else array.nbytes))
+    return tuple(found)

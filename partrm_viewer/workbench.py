@@ -24,6 +24,7 @@ from partrm_viewer.outlining import Outlining, lies_on
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.project import read as read_project
 from partrm_viewer.session import Session
+from partrm_viewer.shelf import Shelf
 from partrm_viewer.steps import Steps, replay
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
@@ -65,6 +66,7 @@ class Workbench:
         self._jobs = jobs
         self._engine = engine
         self._face = face
+        self._shelf = Shelf()
         self._current: dict[str, Job] = {}  # about -> the newest job of that kind, while it lasts
         self.outlining = Outlining(session, jobs, engine, face)
         session.on_change(self._look_ahead)
@@ -249,7 +251,8 @@ class Workbench:
             start = time.perf_counter()
             # The part job of the same gesture ran before this one, so its part is known by now.
             prediction = predictor.predict(gesture.state, [drag], gesture.part, progress)
-            return prediction, time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            return replace(prediction, state=self._shelf.put(prediction.state)), seconds
 
         def done(value: tuple[Prediction, float]) -> None:
             prediction, seconds = value
@@ -267,7 +270,9 @@ class Workbench:
         def run(progress: Progress) -> tuple[State, float]:
             predictor = self._engine.predictor(progress)
             start = time.perf_counter()
-            return replay(predictor, document, steps, progress), time.perf_counter() - start
+            state, seconds = replay(predictor, document, steps, progress), time.perf_counter() - start
+            known = any(state is other.state for other in document.snapshots)
+            return state if known or state is document.rest else self._shelf.put(state), seconds
 
         def done(value: tuple[State, float]) -> None:
             state, seconds = value
