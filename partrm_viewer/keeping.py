@@ -103,25 +103,31 @@ class Keeping:
         def done(_: None) -> None:
             self._copied[key] = work
 
-        def failed(error: PartRMError) -> None:
-            log.warning("no copy of the unsaved work could be kept: %s", error.title)
+        def failed(error: PartRMError | OSError) -> None:
+            why = str(error).partition("\n")[0]
+            log.warning("no copy of the unsaved work could be kept: %s", why)
+            self._face.say(tr("No copy of the unsaved work could be kept: {why}").format(why=why))
 
         try:
             self._claim_folder()
         except OSError as error:
-            log.warning("no copy of the unsaved work could be kept: %s", error)
+            failed(error)
         else:
             self._jobs.submit(Job("Keeping a copy", run, done, failed, brief=True))
 
     def left_behind(self) -> list[Path]:
-        """Return the copies that dead processes have left, the newest first."""
+        """Return the copies that dead processes have left, the newest first; half ones are cleared away."""
         found = []
-        for path in self._folder.glob(f"*{ENDING}") if self._folder.is_dir() else ():
-            token = path.name.partition("-")[0]
+        for path in self._folder.glob(f"*{ENDING}*") if self._folder.is_dir() else ():
+            half = path.name.startswith(".")
+            token = path.name.lstrip(".").partition("-")[0]
             lock = self._lock_of(token)
             if token != self._token and lock.tryLock(0):
                 lock.unlock()
-                found.append(path)
+                if half:
+                    path.unlink(missing_ok=True)
+                else:
+                    found.append(path)
         return sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)
 
     def recover(self, path: Path, document: Document) -> None:
