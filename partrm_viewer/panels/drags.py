@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QDir, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -75,6 +75,7 @@ class DragsPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setAutoFillBackground(False)
+        QDir.addSearchPath("icons", str(themes.RESOURCES / "icons"))  # for the tick in the style sheet
 
     def show_steps(self, document: Document, steps: Steps) -> None:
         """Show steps; rows that are there already are filled anew, so that the keyboard stays where it is."""
@@ -167,8 +168,8 @@ class Row(QFrame):
                 self.spin.setValue(motion.amount / self._unit)
                 self._slide_to(motion.amount)
         told = how_far(motion) if motion is not None else tr("Pulled")
-        self.title.set_text(told if step.on else tr("Left out"))
-        self.name.set_text(step.name if step.on or motion is None else f"{step.name} · {told}")
+        self.title.set_text(told)
+        self.name.set_text(step.name if step.on else tr("{name} · left out").format(name=step.name))
         self.on.setAccessibleName(step.name)
         self.spin.setAccessibleName(tr("How far"))
         for widget in self._amount:
