@@ -67,8 +67,8 @@ class Gaussians:
         p, r, s, o = (np.ascontiguousarray(a, dtype=np.float32) for a in (positions, rotations, scales, opacities))
         return Gaussians(p, r, s, o, sh, antialiased)
 
-    def select(self, index: np.ndarray) -> Gaussians:
-        """Return the Gaussians at a boolean mask or an index array, in that order."""
+    def select(self, index: np.ndarray | slice) -> Gaussians:
+        """Return the Gaussians at a boolean mask, an index array or a slice (then without a copy), in that order."""
         return replace(
             self,
             positions=self.positions[index],

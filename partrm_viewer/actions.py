@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from partrm_viewer.session import Session
+from partrm_viewer.words import tr
 
 
 def _always(session: Session) -> bool:
@@ -34,6 +35,10 @@ def _has_several(session: Session) -> bool:
 
 def _has_before(session: Session) -> bool:
     return session.document.before is not None
+
+
+def _has_after(session: Session) -> bool:
+    return session.document.after is not None
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,34 @@ ACTIONS = (
     Action("play_loop", "&Again and again", "States", "Begin again after the last state", checkable=True),
     Action("play_back_and_forth", "&Back and forth", "States", "Go backwards after the last state", checkable=True),
     Action(
+        "state_before",
+        tr("State it was made &from"),
+        "States",
+        tr("Show the state that this one was pulled from"),
+        ("Up",),
+        "",
+        _has_before,
+    ),
+    Action(
+        "state_after",
+        tr("State &made from it"),
+        "States",
+        tr("Show the newest state that was pulled from this one"),
+        ("Down",),
+        "",
+        _has_after,
+    ),
+    Action(
+        "list_pulls",
+        tr("Lis&t of pulls"),
+        "States",
+        tr("List the pulls that led to this state, to change, switch off or remove them"),
+        ("L",),
+        "list",
+        _has_image,
+        True,
+    ),
+    Action(
         "compare",
         "&Compare with before",
         "View",
@@ -311,7 +344,7 @@ TOOL_BAR = (
     ("open_file", "save", "export_state", "screenshot", "film"),
     ("undo", "redo"),
     ("use_pull", "use_box", "use_brush"),
-    ("input_view", "focus_part", "play", "compare", "ground", "background"),
+    ("input_view", "focus_part", "play", "compare", "list_pulls", "ground", "background"),
     ("help",),
 )
 
@@ -331,5 +364,6 @@ MOUSE = (
     ("In 3D", "Drag the line", "Move the border between before and after"),
     ("In 3D", "Double click", "Turn around that point"),
     ("In 3D", "View → Navigation", "Hold the mouse as in Blender, Maya or CAD programs"),
+    ("Below", "Right button on a state", "What can be done with it"),
     ("Anywhere", "Drop a file", "Open it"),
 )

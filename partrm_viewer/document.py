@@ -11,6 +11,7 @@ import numpy as np
 
 from model.drag import Drag
 from model.gaussians import Gaussians
+from model.stages.again import Held
 from model.stages.state import Motion, Part, State
 
 _keys = count(1)
@@ -22,21 +23,42 @@ def new_key() -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class Step:
+    """One pull on the way from the photo to a state."""
+
+    drag: Drag
+    held: Held | None = None  # the part, to find it again; None: what lies under the drag's start
+    motion: Motion | None = None
+    name: str = ""  # of the state that it led to first
+    on: bool = True  # or left out of the state
+
+
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """One state in the list: how the object looks after some pulls."""
 
     name: str
     gaussians: Gaussians
     state: State | None = None  # None for a splat file: it can be looked at, not pulled
-    drags: tuple[Drag, ...] = ()  # what led here from the photo, oldest first
-    motion: Motion | None = None  # of the last drag
+    steps: tuple[Step, ...] = ()  # what led here from the photo, oldest first
     seconds: float | None = None  # how long the prediction took; None where nothing was predicted
+    parent: int = 0  # key of the state that it was made from; 0 where there is none in the list
     key: int = 0  # stays when the snapshot is renamed
+
+    @property
+    def drags(self) -> tuple[Drag, ...]:
+        """Return the drags of the steps that are on."""
+        return tuple(step.drag for step in self.steps if step.on)
+
+    @property
+    def motion(self) -> Motion | None:
+        """Return how the last step that is on moved its part."""
+        return next((step.motion for step in reversed(self.steps) if step.on), None)
 
     @property
     def predicted(self) -> bool:
         """Tell whether a predictor made this state."""
-        return bool(self.drags)
+        return any(step.on for step in self.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +71,7 @@ class Document:
     snapshots: tuple[Snapshot, ...] = ()
     active: int = 0
     part: Part | None = None
+    rest: State | None = None  # the photo's own state; stays when its snapshot is removed
     key: int = 0  # stays for as long as it is the same photo
 
     @property
@@ -63,15 +86,19 @@ class Document:
 
     @property
     def before(self) -> Snapshot | None:
-        """Return the state that the shown one was pulled from; None where there is none in the list."""
-        if self.shown is None or not self.shown.drags:
-            return None
-        earlier = reversed(self.snapshots[: self.active])
-        return next((snapshot for snapshot in earlier if snapshot.drags == self.shown.drags[:-1]), None)
+        """Return the state that the shown one was made from; None where there is none in the list."""
+        at = self.find(self.shown.parent) if self.shown is not None else None
+        return self.snapshots[at] if at is not None else None
+
+    @property
+    def after(self) -> Snapshot | None:
+        """Return the newest state that was made from the shown one; None where there is none."""
+        key = self.shown.key if self.shown is not None else 0
+        return next((s for s in reversed(self.snapshots) if key and s.parent == key), None)
 
     def find(self, key: int) -> int | None:
         """Return where the snapshot of this key lies, or None where it is gone."""
-        return next((i for i, snapshot in enumerate(self.snapshots) if snapshot.key == key), None)
+        return next((i for i, snapshot in enumerate(self.snapshots) if key and snapshot.key == key), None)
 
     def with_snapshot(self, snapshot: Snapshot) -> Document:
         """Append a state and show it; nothing is selected in it yet."""
@@ -93,16 +120,28 @@ class Document:
         return replace(self, snapshots=(*self.snapshots[:index], snapshot, *self.snapshots[index + 1 :]))
 
     def without(self, index: int) -> Document:
-        """Take a state out of the list; the last one stays."""
+        """Take a state out of the list; the last one stays.
+
+        What was made from it stays too, and counts as made from the state before it, which is shown where the removed
+        one was.
+        """
         if len(self.snapshots) < 2:
             return self
-        snapshots = (*self.snapshots[:index], *self.snapshots[index + 1 :])
-        active = min(self.active - (self.active > index), len(snapshots) - 1)
-        return replace(self, snapshots=snapshots, active=active, part=self.part if self.active != index else None)
+        gone = self.snapshots[index]
+        others = (*self.snapshots[:index], *self.snapshots[index + 1 :])
+        snapshots = tuple(replace(s, parent=gone.parent) if s.parent == gone.key else s for s in others)
+        if self.active != index:
+            return replace(self, snapshots=snapshots, active=self.active - (self.active > index))
+        parent = self.find(gone.parent)
+        return replace(
+            self, snapshots=snapshots, active=min(index if parent is None else parent, len(snapshots) - 1), part=None
+        )
 
     def next_name(self) -> str:
         """Return the name of the next predicted state."""
-        return f"Pull {1 + sum(snapshot.predicted for snapshot in self.snapshots)}"
+        pulls = {step.name for snapshot in self.snapshots for step in snapshot.steps}
+        names = pulls | {snapshot.name for snapshot in self.snapshots}
+        return next(name for k in count(1 + len(pulls)) if (name := f"Pull {k}") not in names)
 
 
 def open_image(path: Path, image: np.ndarray) -> Document:

@@ -9,6 +9,7 @@ import numpy as np
 
 from model.drag import Drag
 from model.progress import Progress, silent
+from model.stages.again import Held
 from model.stages.state import Click, Motion, Part, Prediction, State
 from partrm_viewer.tools.box import Box
 
@@ -42,6 +43,16 @@ class Predictor(Protocol):
 
     def predict(
         self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
+    ) -> Prediction: ...
+
+    def again(
+        self,
+        rest: State,
+        state: State,
+        drag: Drag,
+        held: Held | None,
+        motion: Motion | None,
+        progress: Progress = silent,
     ) -> Prediction: ...
 
 

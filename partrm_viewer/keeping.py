@@ -18,6 +18,7 @@ from partrm_viewer.jobs import Job, Jobs
 from partrm_viewer.project import ENDING, Project, Viewpoint
 from partrm_viewer.session import Session
 from partrm_viewer.tools.navigate import View
+from partrm_viewer.words import tr
 
 COPY_EVERY_MS = 20_000
 log = logging.getLogger(__name__)
@@ -101,30 +102,36 @@ class Keeping:
         held, path = self._project(document), self._copy_of(key)
 
         def run(progress: Progress) -> None:
-            project.write(path, held, progress)
+            project.write(path, held, lambda done, _: progress(done, tr("Keeping a copy")))
 
         def done(_: None) -> None:
             self._copied[key] = work
 
-        def failed(error: PartRMError) -> None:
-            log.warning("no copy of the unsaved work could be kept: %s", error.title)
+        def failed(error: PartRMError | OSError) -> None:
+            why = str(error).partition("\n")[0]
+            log.warning("no copy of the unsaved work could be kept: %s", why)
+            self._face.say(tr("No copy of the unsaved work could be kept: {why}").format(why=why))
 
         try:
             self._claim_folder()
         except OSError as error:
-            log.warning("no copy of the unsaved work could be kept: %s", error)
+            failed(error)
         else:
             self._jobs.submit(Job("Keeping a copy", run, done, failed, brief=True))
 
     def left_behind(self) -> list[Path]:
-        """Return the copies that dead processes have left, the newest first."""
+        """Return the copies that dead processes have left, the newest first; half ones are cleared away."""
         found = []
-        for path in self._folder.glob(f"*{ENDING}") if self._folder.is_dir() else ():
-            token = path.name.partition("-")[0]
+        for path in self._folder.glob(f"*{ENDING}*") if self._folder.is_dir() else ():
+            half = path.name.startswith(".")
+            token = path.name.lstrip(".").partition("-")[0]
             lock = self._lock_of(token)
             if token != self._token and lock.tryLock(0):
                 lock.unlock()
-                found.append(path)
+                if half:
+                    path.unlink(missing_ok=True)
+                else:
+                    found.append(path)
         return sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)
 
     def recover(self, path: Path, document: Document) -> None:
@@ -180,5 +187,5 @@ class Keeping:
 def work_in(document: Document) -> Work:
     """Return what the user has made of a photo or a splat file; empty where closing it would lose nothing."""
     by_hand = document.part if document.part is not None and document.part.by_hand else None
-    made = any(s.predicted for s in document.snapshots) or by_hand is not None
+    made = any(s.steps for s in document.snapshots) or by_hand is not None
     return (tuple((s.key, s.name) for s in document.snapshots), by_hand) if made else ()

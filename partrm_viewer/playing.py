@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from partrm_viewer.document import Document
+from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.screen import timer
 from partrm_viewer.settings import PACES
 
@@ -31,6 +31,14 @@ class Playing:
     def previous_state(self) -> None:
         """Show the state before."""
         self._show(-1)
+
+    def state_before(self) -> None:
+        """Show the state that the shown one was made from."""
+        self._go_to(self._window.session.document.before)
+
+    def state_after(self) -> None:
+        """Show the newest state that was made from the shown one."""
+        self._go_to(self._window.session.document.after)
 
     def play(self) -> None:
         """Show the states in their order, or stop."""
@@ -92,12 +100,17 @@ class Playing:
             self._next_soon.stop()
 
     def _show(self, by: int) -> None:
+        snapshots, active = self._window.session.document.snapshots, self._window.session.document.active
+        self._go_to(snapshots[(active + by) % len(snapshots)])
+
+    def _go_to(self, snapshot: Snapshot | None) -> None:
         window = self._window
-        document = window.session.document
-        self.stop()
-        window.pull.cancel()
-        window.session.show((document.active + by) % len(document.snapshots))
-        window.work_changed()
+        at = window.session.document.find(snapshot.key) if snapshot is not None else None
+        if at is not None:
+            self.stop()
+            window.pull.cancel()
+            window.session.show(at)
+            window.work_changed()
 
     def _choose(self, how: str) -> None:
         self._window.settings = replace(self._window.settings, play=how)

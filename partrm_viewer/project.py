@@ -26,12 +26,13 @@ from model.errors import FormatError
 from model.formats.disk import open_file, unreadable, write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
+from model.stages.again import PLACES, Held
 from model.stages.state import Outline, Part, State
 from partrm_viewer.document import Document, Snapshot, new_key
 from partrm_viewer.tools.navigate import View
 
 ENDING = ".partrm"
-FORMAT = 2  # grows when an older program could not read what a newer one writes
+FORMAT = 2  # grows when an older program could not read what a newer one writes; project_1.py reads the first
 MAX_BYTES = 8 << 30  # of all that a project holds, unpacked
 MAX_TEXT = 64 << 20  # bytes of document.json
 PACKED_MOST = 1100  # deflate makes nothing smaller than by this factor
@@ -48,6 +49,13 @@ SHAPES: dict[type, dict[str, str]] = {  # of arrays: one letter is one number, t
     Camera: {"T_world_camera": "4 4 float64"},
     Part: {"mask": "H W bool", "splats": "N bool", "grab": "3 float64"},
     Outline: {"mask": "H W bool", "logits": "S S float32"},
+    Held: {
+        "grab": "3 float64",
+        "mask": "H W bool",
+        "splats": "O bool",
+        "places": "K 3 float32",
+        "added": "M 3 float32",
+    },
     Joint: {"axis": "3 float64", "pivot": "3 float64"},
     View: {"target": "3 float64", "up": "3 float64"},
 }
@@ -124,11 +132,12 @@ def _read(path: Path, archive: zipfile.ZipFile, progress: Progress) -> Project:
         raise FormatError(f"{path} was saved by a newer version", hint)
     if not isinstance(told_of.get("objects"), list):
         raise unreadable(path, "its document.json lists no objects")
-    project = _Reader(path, archive, infos, told_of["objects"], progress).value(
-        Project, told_of.get("project"), "project"
-    )
-    assert isinstance(project, Project)
-    return project
+    from partrm_viewer.project_1 import Project1, upgraded
+
+    old = told_of["format"] == 1
+    reader = _Reader(path, archive, infos, told_of["objects"], progress)
+    project = reader.value(Project1 if old else Project, told_of.get("project"), "project")
+    return upgraded(project) if old else project
 
 
 class _Writer:
@@ -264,12 +273,37 @@ class _Reader:
 def _document_fits(document: Document) -> bool:
     if not 0 <= document.active < max(len(document.snapshots), 1):
         return False
-    shown, part = document.shown, document.part
+    keys: set[int] = {0}
+    for snapshot in document.snapshots:
+        if snapshot.key in keys or snapshot.parent not in keys:  # what a state was made from comes before it
+            return False
+        keys.add(snapshot.key)
+    return part_fits(document.shown, document.part) and _steps_fit(document)
+
+
+def part_fits(shown: Snapshot | None, part: Part | None) -> bool:
+    """Tell whether a part can be the selected one of the shown state."""
     if part is None:
         return True
     if shown is None or shown.state is None:
         return False
     return part.mask.shape == shown.state.mask.shape and len(part.splats) == len(shown.gaussians)
+
+
+def _steps_fit(document: Document) -> bool:
+    """Tell whether all parts that were pulled lie in the photo and are made of its Gaussians."""
+    helds = {id(step.held): step.held for snapshot in document.snapshots for step in snapshot.steps}
+    for held in helds.values():
+        if held is None:
+            continue
+        if document.rest is None or min(held.corner_px) < 0:
+            return False
+        (x, y), (h, w), (high, wide) = held.corner_px, held.mask.shape, document.rest.mask.shape
+        if x + w > wide or y + h > high or len(held.splats) not in (0, len(document.rest.gaussians)):
+            return False
+        if len(held.places) != min(PLACES, int(held.splats.sum())):
+            return False
+    return True
 
 
 def _part_fits(part: Part) -> bool:
@@ -291,7 +325,8 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _with_new_keys(document: Document) -> Document:
     """Give a Document and its states keys that nothing else in this process has."""
-    snapshots: tuple[Snapshot, ...] = tuple(replace(s, key=new_key()) for s in document.snapshots)
+    keys = {0: 0} | {snapshot.key: new_key() for snapshot in document.snapshots}
+    snapshots = tuple(replace(s, key=keys[s.key], parent=keys[s.parent]) for s in document.snapshots)
     return replace(document, snapshots=snapshots, key=new_key())
 
 

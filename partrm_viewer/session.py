@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from model.drag import Drag
+from model.stages.again import hold
 from model.stages.state import Part, Prediction, State
-from partrm_viewer.document import Document, Snapshot, new_key
+from partrm_viewer.document import Document, Snapshot, Step, new_key
 from partrm_viewer.history import History
 
 Listener = Callable[[Document, Document], None]
@@ -47,7 +48,7 @@ class Session:
         """Give the photo its first state; returns False where that photo is no longer open."""
         if self.document.key != document_key:
             return False
-        document = replace(self.document, snapshots=(), active=0, part=None)
+        document = replace(self.document, snapshots=(), active=0, part=None, rest=state)
         self._amend(document.with_snapshot(Snapshot("Photo", state.gaussians, state)))
         return True
 
@@ -73,17 +74,21 @@ class Session:
         at = self.document.find(snapshot_key)
         if at is None:
             return False
-        source, state = self.document.snapshots[at], prediction.state
-        snapshot = Snapshot(
-            self.document.next_name(),
-            state.gaussians,
-            state,
-            (*source.drags, drag),
-            prediction.motion,
-            seconds,
-            new_key(),
-        )
-        self._push(self.document.with_snapshot(snapshot), "pull")
+        source, state, rest = self.document.snapshots[at], prediction.state, self.document.rest
+        name, part = self.document.next_name(), prediction.part
+        held = None
+        if part is not None and source.state is not None and rest is not None:
+            held = hold(part, source.state, rest)
+        step = Step(drag, held, prediction.motion, name)
+        made = Snapshot(name, state.gaussians, state, (*source.steps, step), seconds, source.key, new_key())
+        self._push(self.document.with_snapshot(made), "pull")
+        return True
+
+    def add_replay(self, snapshot_key: int, made: Snapshot, what: str) -> bool:
+        """Append a state made by doing the steps of another once more; returns False where that one is gone."""
+        if self.document.find(snapshot_key) is None:
+            return False
+        self._push(self.document.with_snapshot(replace(made, parent=snapshot_key)), what)
         return True
 
     def show(self, index: int) -> None:

@@ -33,6 +33,7 @@ class Settings:
     folder: str = ""  # where the last file was opened
     recent: tuple[str, ...] = ()  # paths, newest first
     navigation: str = "ours"  # of grips.PRESETS
+    drags: bool = True  # the list of pulls, where the window is wide enough
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file on top of the recent ones."""
@@ -64,7 +65,7 @@ def load(path: Path) -> Settings:
     for name in ("theme", "background", "play", "geometry", "folder", "navigation"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
-    for name in ("ground", "upright"):
+    for name in ("ground", "upright", "drags"):
         if not isinstance(good.get(name, False), bool):
             del good[name]
     for name, kind in (("split", int), ("recent", str)):

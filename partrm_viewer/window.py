@@ -21,6 +21,7 @@ from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
 from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.drags import Drags
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.exporting import Exporting
 from partrm_viewer.filing import Filing
@@ -29,6 +30,7 @@ from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
+from partrm_viewer.panels.states import OF_A_STATE
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
 from partrm_viewer.presenting import Presenting
@@ -96,9 +98,11 @@ class Window(QMainWindow):
         self.viewing = Viewing(self)
         self.viewpoints = Viewpoints(self)
         self.presenting = Presenting(self)
+        self.drags = Drags(self)
         views = (self.viewing, self.viewpoints, self.presenting)
-        doers = (self, self.filing, self.exporting, self.playing, *views)
-        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
+        self.doers = (self, self.filing, self.exporting, self.playing, self.drags, *views)
+        self.bars = Bars(self, self.doers, lambda: self.settings.recent, self.open)
+        self.parts.states.offer([self.bars.actions[name] for name in OF_A_STATE])
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -404,6 +408,7 @@ class Window(QMainWindow):
         themes.apply(theme, application)
         self.bars.set_theme(theme)
         self.parts.set_theme(theme)
+        self.drags.set_theme(theme)
 
     def _screen_changed(self, error: PartRMError | None) -> None:
         self.parts.renderer.setText(self.parts.viewport.screen_.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +23,11 @@ from partrm_viewer.outlining import Outlining, lies_on
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.project import read as read_project
 from partrm_viewer.session import Session
+from partrm_viewer.shelf import Shelf
+from partrm_viewer.steps import Steps, replay
 from partrm_viewer.tools.box import Box
 from partrm_viewer.tools.pull import Gesture
+from partrm_viewer.words import tr
 
 SURE = 0.99  # confidence in the joint under which the status bar says "perhaps"; even above it, 1 in 30 is wrong
 
@@ -60,6 +64,7 @@ class Workbench:
         self._jobs = jobs
         self._engine = engine
         self._face = face
+        self._shelf = Shelf()
         self._current: dict[str, Job] = {}  # about -> the newest job of that kind, while it lasts
         self.outlining = Outlining(session, jobs, engine, face)
         session.on_change(self._look_ahead)
@@ -222,7 +227,8 @@ class Workbench:
             start = time.perf_counter()
             # The part job of the same gesture ran before this one, so its part is known by now.
             prediction = predictor.predict(gesture.state, [drag], gesture.part, progress)
-            return prediction, time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            return replace(prediction, state=self._shelf.put(prediction.state)), seconds
 
         def done(value: tuple[Prediction, float]) -> None:
             prediction, seconds = value
@@ -230,6 +236,27 @@ class Workbench:
                 self._face.say(told(self._session.document.snapshots[-1]))
 
         self._start("pull", "Predicting", run, done, lambda: self._face.pull_ended(gesture))
+
+    def replay(self, steps: Steps, name: str, what: str, ended: Callable[[], None]) -> None:
+        """Do the steps of the shown state once more, as they are told now; the result is a new state of that name."""
+        document = self._session.document
+        shown = document.shown
+        assert shown is not None
+
+        def run(progress: Progress) -> tuple[State, float]:
+            predictor = self._engine.predictor(progress)
+            start = time.perf_counter()
+            state, seconds = replay(predictor, document, steps, progress), time.perf_counter() - start
+            known = any(state is other.state for other in document.snapshots)
+            return state if known or state is document.rest else self._shelf.put(state), seconds
+
+        def done(value: tuple[State, float]) -> None:
+            state, seconds = value
+            made = Snapshot(name, state.gaussians, state, steps, seconds)
+            if self._session.add_replay(shown.key, made, what):
+                self._face.say(tr("{name} · done again in {seconds:.2f} s").format(name=name, seconds=seconds))
+
+        self._start("pull", tr("Doing the pulls again"), run, done, ended)
 
     def _look_ahead(self, old: Document, new: Document) -> None:
         """Let the worker do what the first click on a new state needs, while it has nothing else to do."""

@@ -19,6 +19,7 @@ from model.network.extra import has
 from model.network.partrm import PRESETS
 from model.network.sam import load_sam
 from model.progress import Progress, silent
+from model.stages.again import Held, carried, found
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
 from model.stages.multiview_zero123 import SidesDrawer, open_sides
@@ -154,6 +155,29 @@ class Pipeline:
         if part is None:
             self.finder.read(state.image, progress)  # here it can be stopped
         return self.predictor.predict(state, drags, part, progress)
+
+    def again(
+        self,
+        rest: State,  # the photo's own
+        state: State,
+        drag: Drag,
+        held: Held | None,
+        motion: Motion | None,
+        progress: Progress = silent,
+    ) -> Prediction:
+        """Do a pull once more, in another state of the same photo; raises DragError where its part is not there.
+
+        The embedded predictor moves the part that was held as it is told to. PartRM, and all where the part cannot be
+        known by its Gaussians, follow the drag.
+        """
+        progress(0.0, "Finding the part")
+        known = None if held is None else found(held, state, rest)
+        if known is None:
+            return self.predict(state, [drag], None, progress)
+        part, T = known
+        if motion is None or self.predictor is not self.finder:
+            return self.predict(state, [drag], part, progress)
+        return self.finder.follow(state, part, carried(motion, T), progress)
 
 
 def find_sam(device: torch.device) -> Path | None:

@@ -81,6 +81,15 @@ class EmbeddedPredictor:
         progress(1.0, "Done")
         return Prediction(seen_state(state, gaussians, self.rasterize), *first, times)
 
+    def follow(self, state: State, part: Part, motion: Motion, progress: Progress = silent) -> Prediction:
+        """Move a part by a motion that is known already."""
+        progress(0.3, "Moving the part")
+        start = time.perf_counter()
+        gaussians = move_and_fill(state, state.gaussians, part.splats, motion, self.completion)
+        times = {"completion": time.perf_counter() - start}
+        progress(1.0, "Done")
+        return Prediction(seen_state(state, gaussians, self.rasterize), part, motion, times)
+
 
 def by_part(
     state: State,

@@ -1,12 +1,14 @@
-"""States: a film strip of the object's states; click to show one, double click or F2 to rename it."""
+"""States: a film strip of the object's states, with lines that tell which was made from which.
+
+Click to show one, double click or F2 to rename it, the right button for what else can be done.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import numpy as np
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QColor, QFont, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -17,17 +19,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from partrm_viewer.branches import Cell, Line, cells, way_to
 from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.panels.thumbnail import THUMB, thumbnail
+from partrm_viewer.screen import timer
+from partrm_viewer.steps import how_far
 from partrm_viewer.theme import LIGHT, Theme
-from partrm_viewer.tools import navigate
+from partrm_viewer.words import tr
 
-THUMB = QSize(104, 78)
-CELL = QSize(THUMB.width() + 12, THUMB.height() + 28)
+LANE = 11  # px from one lane to the next
+MARGIN = 8  # px on both sides of a picture
+OF_A_STATE = ("rename_state", "remove_state", "state_before", "state_after", "compare", "list_pulls", "export_state")
 KEY, DETAIL, PICTURE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
 
 
 class StatesPanel(QListWidget):
-    """One cell a state; the shown one has a frame."""
+    """One cell a state; the shown one has a frame, and so have the lines that lead to it."""
 
     def __init__(self, show: Callable[[int], None], rename: Callable[[int, str], None]) -> None:
         super().__init__()
@@ -35,44 +42,91 @@ class StatesPanel(QListWidget):
         self._show = show
         self._rename = rename
         self._filling = False
+        self._document = Document()
+        self._draw_soon = timer(self, 0, self._draw_one)
         self.theme = LIGHT
+        self.cells: list[Cell] = []
+        self.way: set[int] = set()  # the shown state and all that it was made from
         self.setFlow(QListWidget.Flow.LeftToRight)
         self.setWrapping(False)
-        self.setSpacing(2)
-        self.setFixedHeight(CELL.height() + 6)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
-        self.setItemDelegate(_Cell(self))
+        self.setItemDelegate(_Painter(self))
         self.setMouseTracking(True)
         self.currentRowChanged.connect(self._chosen)
         self.itemChanged.connect(self._edited)
 
+    @property
+    def cell(self) -> QSize:
+        """Return the size of a cell."""
+        return QSize(THUMB.width() + 2 * MARGIN, self.band + THUMB.height() + 26)
+
+    @property
+    def band(self) -> int:
+        """Return how high the lines above the pictures are, px."""
+        return LANE * (1 + max((cell.lane for cell in self.cells), default=0)) + 8
+
+    def offer(self, actions: Sequence[QAction]) -> None:
+        """Offer actions in the menu of a cell; the right button shows its state first."""
+        self.addActions(actions)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+
     def show_document(self, document: Document) -> None:
         """Show a Document's states; thumbnails of states already there are kept."""
-        self._filling = True
-        old = {self.item(i).data(KEY): self.item(i).data(PICTURE) for i in range(self.count())}
-        if list(old) == [snapshot.key for snapshot in document.snapshots]:  # an editor in a cell must outlive its edit
+        self._filling, before, self._document = True, self._document, document
+        parents = [document.find(snapshot.parent) for snapshot in document.snapshots]
+        self.way = way_to(parents, document.active) if parents else set()
+        if before.snapshots is not document.snapshots:
+            size, self.cells = self.cell, cells(parents)
+            keys = [snapshot.key for snapshot in document.snapshots]
+            if [self.item(i).data(KEY) for i in range(self.count())] != keys:  # else an editor must outlive its edit
+                self._refill()
             for i, snapshot in enumerate(document.snapshots):
                 self.item(i).setText(snapshot.name)
-                self.item(i).setToolTip(snapshot.name)
-        else:
-            self._refill(document, old)
-        self.setCurrentRow(document.active if document.snapshots else -1)
+                self.item(i).setToolTip(self._told(snapshot))
+            if self.cell != size:
+                self.scheduleDelayedItemsLayout()
+            self.setFixedHeight(self.cell.height() + 10)
+        if self.currentRow() != document.active or before.snapshots is not document.snapshots:
+            self.setCurrentRow(document.active if document.snapshots else -1)
+            self.scrollToItem(self.currentItem(), QAbstractItemView.ScrollHint.PositionAtCenter)
+        self.viewport().update()
         self._filling = False
 
-    def _refill(self, document: Document, old: dict[int, QPixmap]) -> None:
+    def _refill(self) -> None:
+        old = {self.item(i).data(KEY): self.item(i).data(PICTURE) for i in range(self.count())}
+        scrolled = self.horizontalScrollBar().value()
         self.clear()
-        for snapshot in document.snapshots:
+        for snapshot in self._document.snapshots:
             item = QListWidgetItem(snapshot.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            item.setSizeHint(CELL)
             item.setData(KEY, snapshot.key)
-            item.setData(PICTURE, old.get(snapshot.key) or thumbnail(snapshot))
+            item.setData(PICTURE, old.get(snapshot.key))
             item.setData(DETAIL, "" if snapshot.seconds is None else f"{snapshot.seconds:.2f} s")
-            item.setToolTip(snapshot.name)
             self.addItem(item)
+        self.executeDelayedItemsLayout()
+        self.horizontalScrollBar().setValue(scrolled)
+        self._draw_soon.start()
+
+    def _told(self, snapshot: Snapshot) -> str:
+        """Tell of a state in its tool tip: the whole name, and where it comes from."""
+        lines, at = [snapshot.name], self._document.find(snapshot.parent)
+        if at is not None:
+            lines.append(tr("Made from {name}").format(name=self._document.snapshots[at].name))
+        return "\n".join([*lines, *([how_far(snapshot.motion)] if snapshot.motion is not None else [])])
+
+    def _draw_one(self) -> None:
+        """Draw one missing thumbnail, the nearest to the shown state first; the others follow at once."""
+        missing = [i for i in range(self.count()) if self.item(i).data(PICTURE) is None]
+        if not missing:
+            return
+        at = min(missing, key=lambda i: abs(i - self._document.active))
+        self._filling = True
+        self.item(at).setData(PICTURE, thumbnail(self._document.snapshots[at]))
+        self._filling = False
+        self._draw_soon.start()
 
     def set_theme(self, theme: Theme) -> None:
         """Paint the cells in a theme's colours."""
@@ -93,95 +147,87 @@ class StatesPanel(QListWidget):
             self._rename(self.row(item), item.text())
 
 
-class _Cell(QStyledItemDelegate):
-    """Paints picture, name and time of one state."""
+class _Painter(QStyledItemDelegate):
+    """Paints lines, picture, name and time of one state."""
 
     def __init__(self, panel: StatesPanel) -> None:
         super().__init__(panel)
         self._panel = panel
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return CELL
+        return self._panel.cell
 
     def updateEditorGeometry(
         self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        editor.setGeometry(option.rect.adjusted(5, THUMB.height() + 7, -5, -3))
+        editor.setGeometry(option.rect.adjusted(MARGIN - 1, self._panel.cell.height() - 23, 1 - MARGIN, 0))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        theme = self._panel.theme
+        theme, cell = self._panel.theme, QRectF(option.rect)
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        cell = QRectF(option.rect)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        frame = QRectF(cell.x() + 6, cell.y() + 5, THUMB.width(), THUMB.height())
+        if self._panel.count() > 1 and index.row() < len(self._panel.cells):
+            self._paint_lines(painter, cell, index.row())
+        frame = QRectF(cell.x() + MARGIN, cell.y() + self._panel.band, THUMB.width(), THUMB.height())
         path = QPainterPath()
         path.addRoundedRect(frame, 6, 6)
-        painter.fillPath(path, QColor("white"))
-        picture: QPixmap = index.data(PICTURE)
-        painter.setClipPath(path)
-        painter.drawPixmap(frame, picture, QRectF(picture.rect()))
-        painter.setClipping(False)
+        picture: QPixmap | None = index.data(PICTURE)
+        painter.fillPath(path, QColor(theme.sunken if picture is None else "white"))
+        if picture is not None:
+            painter.setClipPath(path)
+            painter.drawPixmap(frame, picture, QRectF(picture.rect()))
+            painter.setClipping(False)
         colour = theme.accent if chosen else theme.muted if hovered else theme.line
         painter.setPen(QPen(QColor(colour), 2.0 if chosen else 1.0))
         painter.drawPath(path)
-        font = QFont(painter.font())
+        self._paint_words(painter, QRectF(frame.x() + 1, frame.bottom() + 3, THUMB.width() - 2, 20), chosen, index)
+        painter.restore()
+
+    def _paint_lines(self, painter: QPainter, cell: QRectF, row: int) -> None:
+        theme, (own, way) = self._panel.theme, (self._panel.cells[row], self._panel.way)
+
+        def height(lane: int) -> float:
+            return cell.y() + 4 + (lane + 0.5) * LANE
+
+        def path_of(line: Line) -> QPainterPath:
+            dot = QPointF(cell.center().x(), height(own.lane))
+            left, right = line.start, line.end
+            a = dot if left is None else QPointF(cell.left(), height(left))
+            b = dot if right is None else QPointF(cell.right(), height(right))
+            path, half = QPainterPath(a), (a.x() + b.x()) / 2
+            path.cubicTo(QPointF(half, a.y()), QPointF(half, b.y()), b)
+            return path
+
+        for line in sorted(own.lines, key=lambda line: line.child in way):  # those that lead to the shown state on top
+            on = line.child in way
+            pen = QPen(QColor(theme.accent if on else theme.muted), 2.2 if on else 1.4)
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+            painter.setPen(pen)
+            painter.drawPath(path_of(line))
+        painter.setPen(QPen(QColor(theme.window), 1.5))
+        painter.setBrush(QColor(theme.accent if row in way else theme.muted))
+        size = 5.0 if row == self._panel.currentRow() else 4.0
+        painter.drawEllipse(QPointF(cell.center().x(), height(own.lane)), size, size)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _paint_words(
+        self, painter: QPainter, line: QRectF, chosen: bool, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        theme, font = self._panel.theme, QFont(painter.font())
         font.setPixelSize(12)
         font.setWeight(QFont.Weight.DemiBold if chosen else QFont.Weight.Normal)
         painter.setFont(font)
-        line = QRectF(cell.x() + 7, frame.bottom() + 3, THUMB.width() - 2, 20)
-        detail = str(index.data(DETAIL))
+        detail, wanted = str(index.data(DETAIL)), painter.fontMetrics().horizontalAdvance(str(index.data()))
         room = line.width()
-        if detail:
-            room -= painter.fontMetrics().horizontalAdvance(detail) + 6
+        aside = painter.fontMetrics().horizontalAdvance(detail) + 6
+        if detail and wanted + aside <= room:  # the name comes first
+            room -= aside
             painter.setPen(QColor(theme.muted))
             painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, detail)
         name = painter.fontMetrics().elidedText(str(index.data()), Qt.TextElideMode.ElideRight, int(room))
         painter.setPen(QColor(theme.text))
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
-        painter.restore()
-
-
-def thumbnail(snapshot: Snapshot) -> QPixmap:
-    """Draw a small picture of a state: its image around the object, or its splat centres."""
-    rgb = _cropped(snapshot) if snapshot.state is not None else _dotted(snapshot)
-    h, w, _ = rgb.shape
-    image = QImage(np.ascontiguousarray(rgb).data, w, h, 3 * w, QImage.Format.Format_RGB888)
-    scaled = QPixmap.fromImage(image).scaled(
-        THUMB * 2, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    )
-    result = QPixmap(THUMB * 2)
-    result.fill(QColor("white"))
-    painter = QPainter(result)
-    painter.drawPixmap((result.width() - scaled.width()) // 2, (result.height() - scaled.height()) // 2, scaled)
-    painter.end()
-    return result
-
-
-def _cropped(snapshot: Snapshot) -> np.ndarray:
-    assert snapshot.state is not None
-    image, mask = snapshot.state.image[..., :3], snapshot.state.mask
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return image
-    margin = max(len(rows), len(columns)) // 12
-    y0, x0 = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
-    return image[y0 : rows[-1] + margin + 1, x0 : columns[-1] + margin + 1]
-
-
-def _dotted(snapshot: Snapshot) -> np.ndarray:
-    size = (THUMB.height() * 2, THUMB.width() * 2)
-    rgb = np.full((*size, 3), 255, np.uint8)
-    camera = navigate.home(snapshot.gaussians, None).camera.fitted(size[1], size[0])
-    pixels, depth = camera.project(snapshot.gaussians.positions)
-    order = np.argsort(-depth)  # nearest last, so that it is on top
-    order = order[(depth[order] > 1e-3) & (snapshot.gaussians.opacities[order] > 0.2)]
-    x, y = np.clip(np.floor(pixels[order]), -9, 99999).astype(int).T
-    colours = (snapshot.gaussians.colours[order] * 255).astype(np.uint8)
-    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        inside = (x + dx >= 0) & (x + dx < size[1]) & (y + dy >= 0) & (y + dy < size[0])
-        rgb[y[inside] + dy, x[inside] + dx] = colours[inside]
-    return rgb

@@ -24,6 +24,7 @@ from model.drag import Drag
 from model.errors import DragError, ImageError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
+from model.stages.again import Held, carried, found
 from model.stages.state import Click, Motion, Outline, Part, Prediction, State
 from partrm_viewer import dialogs
 from partrm_viewer.app import application
@@ -162,6 +163,24 @@ class FakePipeline:
         self.parts.append(part)
         part = part or self.part(state, drags[0].start_px)
         motion = self.motion(state, part, drags[-1])
+        moved = state.gaussians.moved(motion.T, part.splats)
+        return Prediction(replace(state, gaussians=moved), part, motion, {"predict": 0.01})
+
+    def again(
+        self,
+        rest: State,
+        state: State,
+        drag: Drag,
+        held: Held | None,
+        motion: Motion | None,
+        progress: Progress = silent,
+    ) -> Prediction:
+        self.calls.append("again")
+        self.hold(progress)
+        known = found(held, state, rest) if held is not None else None
+        if known is None or motion is None:
+            return self.predict(state, [drag])
+        part, motion = known[0], carried(motion, known[1])
         moved = state.gaussians.moved(motion.T, part.splats)
         return Prediction(replace(state, gaussians=moved), part, motion, {"predict": 0.01})
 

@@ -301,16 +301,7 @@ def test_every_action_has_its_method_and_keys_are_unique(driver: Any) -> None:
     keys = [key for action in ACTIONS for key in action.shortcuts]
     assert len(set(keys)) == len(keys)
     for action in ACTIONS:
-        window = driver.window
-        doers = (
-            window,
-            window.filing,
-            window.exporting,
-            window.playing,
-            window.viewing,
-            window.viewpoints,
-            window.presenting,
-        )
+        doers = driver.window.doers
         assert [callable(getattr(doer, action.name, None)) for doer in doers].count(True) == 1, action.name
 
 

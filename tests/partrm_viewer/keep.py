@@ -8,7 +8,7 @@ import numpy as np
 
 from model.drag import Drag
 from model.errors import PartRMError
-from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.document import Document, Snapshot, Step, new_key
 from partrm_viewer.project import Viewpoint
 from partrm_viewer.tools.navigate import View
 from tests.model.two_halves import two_halves
@@ -34,7 +34,7 @@ def work() -> Document:
     """Make a photo with a predicted state."""
     state = two_halves()
     rgba = np.dstack([state.image, np.full(state.mask.shape, 255, np.uint8)])
-    document = Document("box.png", Path("box.png"), rgba, key=1).with_snapshot(
-        Snapshot("Photo", state.gaussians, state)
-    )
-    return document.with_snapshot(Snapshot("Pull 1", state.gaussians, state, (Drag((60.0, 40.0), (70.0, 45.0)),)))
+    photo = Snapshot("Photo", state.gaussians, state, key=new_key())
+    document = Document("box.png", Path("box.png"), rgba, rest=state, key=1).with_snapshot(photo)
+    step = Step(Drag((60.0, 40.0), (70.0, 45.0)), name="Pull 1")
+    return document.with_snapshot(Snapshot("Pull 1", state.gaussians, state, (step,), parent=photo.key))

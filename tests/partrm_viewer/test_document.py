@@ -127,6 +127,71 @@ def test_removing_keeps_the_shown_state() -> None:
     assert len(session.document.snapshots) == 1
 
 
+def parents(session: Session) -> list[str]:
+    """Name what each state was made from."""
+    found = [session.document.find(s.parent) for s in session.document.snapshots]
+    return ["" if at is None else session.document.snapshots[at].name for at in found]
+
+
+def branched() -> Session:
+    """Pull twice in a row, and once more from the photo; the second pull is shown."""
+    session = opened()
+    pull(session)
+    pull(session)
+    session.show(0)
+    pull(session)
+    session.show(2)
+    return session
+
+
+def test_every_state_names_the_one_that_it_was_pulled_from() -> None:
+    session = branched()
+    assert parents(session) == ["", "Photo", "Pull 1", "Photo"]
+    before, after = session.document.before, session.document.after
+    assert before is session.document.snapshots[1] and after is None
+    session.show(0)
+    assert session.document.before is None and session.document.after is session.document.snapshots[3]
+
+
+def test_what_was_made_from_a_removed_state_hangs_on_to_the_one_before() -> None:
+    session = branched()
+    kept = session.document.snapshots[2].gaussians
+    session.remove(1)
+    assert [s.name for s in session.document.snapshots] == ["Photo", "Pull 2", "Pull 3"]
+    assert parents(session) == ["", "Photo", "Photo"]
+    assert session.document.shown is not None and session.document.shown.gaussians is kept
+    assert len(session.document.shown.steps) == 2  # how it came about is not forgotten
+    session.undo()
+    assert parents(session) == ["", "Photo", "Pull 1", "Photo"]
+
+
+def test_removing_the_shown_state_shows_the_one_before_it() -> None:
+    session = branched()
+    session.remove(2)
+    assert session.document.shown is session.document.snapshots[1]
+    session.show(0)
+    session.remove(0)
+    assert session.document.shown is session.document.snapshots[0] and parents(session) == ["", ""]
+    assert session.document.rest is not None  # steps can still be done again
+
+
+def test_names_of_pulls_are_not_used_twice() -> None:
+    session = branched()
+    session.rename(3, "Ajar")
+    session.remove(1)
+    pull(session)
+    assert session.document.snapshots[-1].name == "Pull 4"
+
+
+def test_a_step_keeps_its_part_where_the_predictor_tells_it() -> None:
+    session = opened()
+    key = session.document.snapshots[0].key
+    session.add_prediction(key, DRAG, Prediction(state(), part()), 0.1)
+    (step,) = session.document.snapshots[1].steps
+    assert step.held is not None and step.held.mask.shape == (6, 8) and step.held.splats.sum() == 10
+    assert step.name == "Pull 1" and step.on
+
+
 def test_bytes_are_counted_also_of_arrays_that_a_tensor_owns() -> None:
     outline = Outline(np.ones((6, 8), bool), 1.0, torch.zeros(100).numpy())
     session = opened()
@@ -164,6 +229,18 @@ def test_undo_is_capped_by_bytes_and_shared_arrays_count_once() -> None:
     for _ in range(30):
         history.undo()
     assert history.undo_text is None and history.present.name == "17.ply"
+
+
+def test_steps_that_cost_nothing_stay_where_the_states_alone_are_over_the_cap() -> None:
+    session = Session(cap_bytes=1)
+    session.open(open_image(Path("a.png"), np.zeros((6, 8, 4), np.uint8)))
+    session.add_rest(session.document.key, state())
+    for _ in range(5):
+        pull(session)
+    for _ in range(5):
+        assert session.undo_text == "pull"
+        session.undo()
+    assert len(session.document.snapshots) == 1
 
 
 def test_a_single_document_over_the_cap_stays() -> None:

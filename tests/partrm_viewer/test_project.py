@@ -19,9 +19,10 @@ from model.articulation.joint import Joint
 from model.camera import Camera
 from model.drag import Drag
 from model.errors import FormatError
+from model.stages.again import hold
 from model.stages.state import Click, Motion, Outline, Part
 from partrm_viewer import project
-from partrm_viewer.document import Document, Snapshot, arrays
+from partrm_viewer.document import Document, Snapshot, Step, arrays, new_key
 from partrm_viewer.project import Project, Viewpoint
 from partrm_viewer.tools.navigate import View
 from tests.model.two_halves import two_halves
@@ -40,9 +41,13 @@ def a_project() -> Project:
     part = Part(
         (60.0, 40.0), state.mask, splats, np.zeros(3), 0.9, (joint,), (0.25,), (Click((60.0, 40.0)),), (outline,)
     )
-    document = Document("Küche.png", Path("/photos/Küche.png"), rgba, key=1)
-    document = document.with_snapshot(Snapshot("Photo", state.gaussians, state))
-    document = document.with_snapshot(Snapshot("Pull 1", next_state.gaussians, next_state, (drag,), motion, 0.25))
+    document = Document("Küche.png", Path("/photos/Küche.png"), rgba, rest=state, key=1)
+    document = document.with_snapshot(Snapshot("Photo", state.gaussians, state, key=new_key()))
+    step = Step(drag, hold(part, state, state), motion, "Pull 1")
+    photo = document.snapshots[0].key
+    document = document.with_snapshot(
+        Snapshot("Pull 1", next_state.gaussians, next_state, (step, replace(step, on=False)), 0.25, photo)
+    )
     camera = Camera.orbit(20, 10, 2, 40, 300, 200)
     return Project(replace(document.showing(0), part=part), View(camera, np.array([0.0, 0.1, 0.2])))
 
@@ -56,7 +61,7 @@ def assert_same(a: Any, b: Any) -> None:
         np.testing.assert_array_equal(a, b)
     elif is_dataclass(a):
         for field in fields(a):
-            if field.name != "key":
+            if field.name not in ("key", "parent"):
                 assert_same(getattr(a, field.name), getattr(b, field.name))
     elif isinstance(a, tuple):
         assert len(a) == len(b)
@@ -141,6 +146,31 @@ def test_a_newer_projects_file_is_refused_with_what_to_do(saved: Path) -> None:
     assert "newest version" in caught.value.hint
 
 
+def test_a_file_of_the_first_version_opens_with_its_branches() -> None:
+    document = project.read(Path(__file__).parent / "goldens" / "project_1.partrm").document
+    assert [s.name for s in document.snapshots] == ["Photo", "Pull 1", "Pull 2", "Ajar"]
+    photo, first, second, ajar = document.snapshots
+    assert [photo.parent, first.parent, second.parent, ajar.parent] == [0, photo.key, first.key, photo.key]
+    assert [len(s.steps) for s in document.snapshots] == [0, 1, 2, 1]
+    assert second.steps[0] is first.steps[0] and second.motion is not None and second.motion.amount == 0.5
+    assert first.drags == (Drag((60.0, 40.0), (70.0, 45.5)),) and document.rest is photo.state
+    assert document.part is not None and document.name == "Küche.png"
+
+
+def test_a_file_of_the_first_version_is_saved_as_one_of_today(tmp_path: Path) -> None:
+    old = project.read(Path(__file__).parent / "goldens" / "project_1.partrm")
+    project.write(tmp_path / "a.partrm", old)
+    assert_same(project.read(tmp_path / "a.partrm"), old)
+
+
+def test_branches_and_steps_are_the_same_after_reading(saved: Path) -> None:
+    document = project.read(saved).document
+    photo, pulled = document.snapshots
+    assert pulled.parent == photo.key and photo.parent == 0 and document.rest is photo.state
+    assert [step.on for step in pulled.steps] == [True, False]
+    assert pulled.steps[0].held is pulled.steps[1].held
+
+
 def test_a_field_that_has_a_default_may_be_missing(saved: Path) -> None:
     older = changed(saved, lambda told: object_with(told, "by_hand").pop("by_hand"))
     assert project.read(older).document.part is not None
@@ -159,6 +189,12 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a number below zero": lambda t: object_with(t, "sh").update(sh={"array": -1}),
     "a circle": lambda t: object_with(t, "gaussians").update(gaussians={"object": len(t["objects"]) - 1}),
     "another object": lambda t: object_with(t, "gaussians").update(camera=object_with(t, "gaussians")["gaussians"]),
+    "a state made from one that is not there": lambda t: object_with(t, "parent").update(parent=77),
+    "a state made from itself": lambda t: [o.update(parent=o["key"]) for o in t["objects"] if "steps" in o],
+    "two states of one key": lambda t: [o.update(key=5, parent=0) for o in t["objects"] if "steps" in o],
+    "a part that is not in the photo": lambda t: object_with(t, "corner_px").update(corner_px=[-3, 0]),
+    "a part larger than the photo": lambda t: object_with(t, "corner_px").update(corner_px=[9999, 0]),
+    "a part without its photo": lambda t: object_with(t, "rest").update(rest=None),
     "a state that is not there": lambda t: object_with(t, "snapshots").update(active=7),
     "a photo of another size": lambda t: object_with(t, "fx").update(width=9999, height=1),
     "a drag of three": lambda t: object_with(t, "end_px").update(end_px=[1.0, 2.0, 3.0]),
