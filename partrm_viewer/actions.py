@@ -28,13 +28,9 @@ def _has_several(session: Session) -> bool:
     return len(session.document.snapshots) > 1
 
 
-def _has_before(session: Session) -> bool:
-    return session.document.before is not None
-
-
 @dataclass(frozen=True)
 class Action:
-    """One thing to do; the window, its filing or its playing has a method called `name`."""
+    """One thing to do; the window, its filing, playing or comparing has a method called `name`."""
 
     name: str
     text: str
@@ -167,13 +163,63 @@ ACTIONS = (
     Action("play_back_and_forth", "&Back and forth", "States", "Go backwards after the last state", checkable=True),
     Action(
         "compare",
-        "&Compare with before",
-        "View",
-        "Show the state before the pull on the left of a line that can be moved",
+        "&Compare",
+        "Compare",
+        "Show another state beside the shown one: the one it was pulled from, or one that you choose",
         ("C",),
         "compare",
-        _has_before,
+        _has_several,
         True,
+    ),
+    Action(
+        "compare_line",
+        "By a &line",
+        "Compare",
+        "The other state left of a line that can be moved",
+        (),
+        "",
+        _has_several,
+        True,
+    ),
+    Action(
+        "compare_flicker",
+        "By &flicker",
+        "Compare",
+        "Both states in turn, at a steady pace; as long as the key is held, or until it is pressed again",
+        ("X",),
+        "",
+        _has_several,
+        True,
+    ),
+    Action(
+        "compare_halves",
+        "&Side by side",
+        "Compare",
+        "Each state in a half of its own, from the same side",
+        (),
+        "",
+        _has_several,
+        True,
+    ),
+    Action(
+        "compare_difference",
+        "By &difference",
+        "Compare",
+        "Where the two pictures differ, and by how much",
+        (),
+        "",
+        _has_several,
+        True,
+    ),
+    Action("compare_next", "Next &way", "Compare", "Compare in the next of these ways", ("Shift+C",), "", _has_several),
+    Action(
+        "compare_with",
+        "Compare &with…",
+        "Compare",
+        "Choose the state that the shown one is compared with",
+        ("Ctrl+Shift+C",),
+        "",
+        _has_several,
     ),
     Action(
         "background", "&Black background", "View", "Change between white and black", ("B",), "contrast", checkable=True
@@ -223,7 +269,8 @@ MOUSE = (
     ("In 3D", "Left button", "Turn; in the input view, pull the selected part"),
     ("In 3D", "Middle button · Shift + left", "Move sideways"),
     ("In 3D", "Wheel", "Nearer, farther"),
-    ("In 3D", "Drag the line", "Move the border between before and after"),
+    ("In 3D", "Drag the line", "Move the border between two states"),
     ("In 3D", "Double click", "Turn around that point"),
+    ("In the film strip", "Ctrl + click", "Compare with that state"),
     ("Anywhere", "Drop a file", "Open it"),
 )

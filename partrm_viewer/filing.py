@@ -92,12 +92,12 @@ class Filing:
     def film(self) -> None:
         """Ask where, and film one turn around the shown state, from where the 3D view looks at it."""
         window = self._window
-        shown, camera = window.session.document.shown, window.parts.viewport.camera()
-        assert shown is not None and camera is not None
+        shown, view = window.session.document.shown, window.parts.viewport.view
+        assert shown is not None and view is not None
         path = self._ask_where("Save film", f"{shown.name}.mp4", dialogs.FILMS)
         if path is not None:
             background, upright = BACKGROUNDS[window.settings.background], window.settings.upright
-            window.bench.film(path, camera, background, upright)
+            window.bench.film(path, view.camera, background, upright)
 
     # ---- what was left behind, what is opened, what is closed
 

@@ -13,6 +13,7 @@ THEMES = ("system", "light", "dark")
 BACKGROUNDS = ("white", "black")
 PLAYS = ("once", "loop", "back and forth")
 PACES = (0.5, 1.0, 2.0, 4.0, 8.0)  # states a second
+COMPARES = ("line", "flicker", "halves", "difference")
 N_RECENT = 8
 
 
@@ -30,6 +31,7 @@ class Settings:
     split: tuple[int, ...] = ()  # px, widths of the two panes
     folder: str = ""  # where the last file was opened
     recent: tuple[str, ...] = ()  # paths, newest first
+    compare: str = "line"  # of COMPARES, how two states are compared
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file on top of the recent ones."""
@@ -58,7 +60,7 @@ def load(path: Path) -> Settings:
     if not isinstance(raw, dict):
         return Settings()
     good = {field.name: raw[field.name] for field in fields(Settings) if field.name in raw}
-    for name in ("theme", "background", "play", "geometry", "folder"):
+    for name in ("theme", "background", "play", "geometry", "folder", "compare"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
     for name in ("ground", "upright"):
@@ -75,6 +77,8 @@ def load(path: Path) -> Settings:
         settings = replace(settings, background="white")
     if settings.play not in PLAYS:
         settings = replace(settings, play="loop")
+    if settings.compare not in COMPARES:
+        settings = replace(settings, compare="line")
     if settings.pace not in PACES:
         settings = replace(settings, pace=2.0)
     return settings

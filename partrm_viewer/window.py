@@ -21,6 +21,7 @@ from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
+from partrm_viewer.comparing import Comparing
 from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.filing import Filing
@@ -89,7 +90,9 @@ class Window(QMainWindow):
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing = Playing(self)
-        self.bars = Bars(self, (self, self.filing, self.playing), lambda: self.settings.recent, self.open)
+        self.comparing = Comparing(self)
+        doers = (self, self.filing, self.playing, self.comparing)
+        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -115,7 +118,7 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{plain}[*] – {TITLE}" if name else TITLE)
         self.setWindowModified(dirty and bool(name))
 
-    # ---- actions: one method for each line of the table, here, in filing or in playing
+    # ---- actions: one method for each line of the table, here, in filing, playing or comparing
 
     def quit(self) -> None:
         """Close the window."""
@@ -180,12 +183,6 @@ class Window(QMainWindow):
     def focus_part(self) -> None:
         """Turn around the selected part."""
         self.parts.viewport.focus_part()
-
-    def compare(self) -> None:
-        """Show the state before beside the shown one, or no longer."""
-        self.showing.comparing = not self.showing.comparing
-        self.showing.before()
-        self._refresh_actions()
 
     def background(self) -> None:
         """Change between white and black behind the splats."""
@@ -358,6 +355,7 @@ class Window(QMainWindow):
                 self.pull.gesture = None
             self.brush.stroke = None
         self.showing.document(old, new, self.brush.stroke)
+        self.comparing.changed(old, new)
         if old.key != new.key and self._tool is not self.pull:
             self.use_pull()
         self.filing.kept_changed()
@@ -381,7 +379,7 @@ class Window(QMainWindow):
             "use_pull": self._tool is self.pull,
             "use_box": self._tool is self.box,
             "use_brush": self._tool is self.brush,
-            "compare": self.showing.comparing,
+            **self.comparing.checked(),
             "play": self.playing.on,
             "play_once": self.settings.play == "once",
             "play_loop": self.settings.play == "loop",
@@ -480,6 +478,7 @@ class Window(QMainWindow):
         self.jobs.close()
         self.filing.close()
         self.playing.stop()
+        self.comparing.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)

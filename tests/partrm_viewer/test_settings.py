@@ -12,7 +12,7 @@ from partrm_viewer.settings import Settings
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "settings.json"
-    wanted = Settings("dark", "black", True, False, "once", 4.0, "abc", (3, 4), "/x", ("/a", "/b"))
+    wanted = Settings("dark", "black", True, False, "once", 4.0, "abc", (3, 4), "/x", ("/a", "/b"), "halves")
     settings.save(path, wanted)
     assert settings.load(path) == wanted
     assert [p.name for p in path.parent.iterdir()] == ["settings.json"]  # no temporary file is left
@@ -31,6 +31,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         '{"recent": "x"}',
         '{"new": 1}',
         '{"ground": "yes"}',
+        '{"compare": "smell"}',
     ],
 )
 def test_a_damaged_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
