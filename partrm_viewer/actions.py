@@ -30,7 +30,7 @@ def _has_several(session: Session) -> bool:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do; the window, its filing, playing or comparing has a method called `name`."""
+    """One thing to do; the window, its filing or one of its features has a method called `name`."""
 
     name: str
     text: str
@@ -220,6 +220,16 @@ ACTIONS = (
         ("Ctrl+Shift+C",),
         "",
         _has_several,
+    ),
+    Action(
+        "what_moved",
+        "What &moved",
+        "Compare",
+        "Tint what moved to the shown state, with a ghost where it was",
+        ("T",),
+        "",
+        _has_state,
+        True,
     ),
     Action(
         "background", "&Black background", "View", "Change between white and black", ("B",), "contrast", checkable=True

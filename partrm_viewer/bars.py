@@ -26,6 +26,7 @@ FIRST_OF_GROUP = (
     "play_once",
     "compare_line",
     "compare_next",
+    "what_moved",
     "theme_system",
 )  # a line above it in its menu
 

@@ -19,7 +19,7 @@ from model.progress import Progress, silent
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.pace import COARSEST, FLUENT_SPLATS, REFINE_AFTER_MS, Pace
-from partrm_viewer.screen import HIGHLIGHT, HIGHLIGHT_STRENGTH, Beside, Colour, image_of, timer
+from partrm_viewer.screen import HIGHLIGHT_STRENGTH, Beside, Colour, highlight_on, image_of, timer
 from renderer.base import Renderer, to_bytes
 from renderer.thin import thinned
 
@@ -76,7 +76,8 @@ class CpuScreen:
         elif self._gaussians is not None:
             sh = self._gaussians.sh.copy()
             sh[splats] *= 1 - HIGHLIGHT_STRENGTH
-            sh[splats, 0] += HIGHLIGHT_STRENGTH * ((np.array(HIGHLIGHT, np.float32) - 0.5) / SH_C0)
+            colour = np.array(highlight_on(self._gaussians, splats), np.float32)
+            sh[splats, 0] += HIGHLIGHT_STRENGTH * ((colour - 0.5) / SH_C0)
             self._tinted = replace(self._gaussians, sh=sh)
         self._request()
 

@@ -32,6 +32,8 @@ class Snapshot:
     motion: Motion | None = None  # of the last drag
     seconds: float | None = None  # how long the prediction took; None where nothing was predicted
     key: int = 0  # stays when the snapshot is renamed
+    times_s: tuple[tuple[str, float], ...] = ()  # what each stage of the prediction took
+    moved: np.ndarray | None = None  # (N,) bool, which Gaussians of the state before moved
 
     @property
     def predicted(self) -> bool:

@@ -16,7 +16,7 @@ from model.gaussians import Gaussians
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.pace import FLUENT_SPLATS, REFINE_AFTER_MS, Pace
-from partrm_viewer.screen import HIGHLIGHT, HIGHLIGHT_STRENGTH, Beside, Colour, timer
+from partrm_viewer.screen import HIGHLIGHT_STRENGTH, HIGHLIGHTS, Beside, Colour, highlight_on, timer
 from renderer.thin import thinned
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ class _Shown:
         self._asked = False  # which they are is being worked out
         self._drew_few = False
         self._splats: np.ndarray | None = None  # (N,) bool, the part
+        self._tint = HIGHLIGHTS[0]
         self._parts: list[np.ndarray | None] = [None, None]  # uint8, 1 in the part: all's, few's
         self._T: np.ndarray | None = None
         self.gaussians: Gaussians | None = None
@@ -208,6 +209,8 @@ class _Shown:
     def set_part(self, splats: np.ndarray | None) -> None:
         """Tint the Gaussians at an (N,) bool mask."""
         self._splats, self._T = splats, None
+        if splats is not None and self.gaussians is not None:
+            self._tint = highlight_on(self.gaussians, splats)
         self._divide()
 
     def set_motion(self, T: np.ndarray | None) -> None:
@@ -250,7 +253,7 @@ class _Shown:
         self._parts = [None if part is None else part.astype(np.uint8) for part in (splats, few)]
         for layer, part in zip((self._all, self._few), self._parts):
             layer.set_parts(part)
-            layer.set_highlight(None if part is None else 1, HIGHLIGHT, HIGHLIGHT_STRENGTH)
+            layer.set_highlight(None if part is None else 1, self._tint, HIGHLIGHT_STRENGTH)
         self.set_motion(self._T)
 
 

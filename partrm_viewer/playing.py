@@ -22,6 +22,16 @@ class Playing:
         self.on = False
         self._next_soon = timer(window, 0, self._next)
 
+    def checked(self) -> dict[str, bool]:
+        """Say which of the actions are switched on."""
+        how = self._window.settings.play
+        return {
+            "play": self.on,
+            "play_once": how == "once",
+            "play_loop": how == "loop",
+            "play_back_and_forth": how == "back and forth",
+        }
+
     # ---- actions
 
     def next_state(self) -> None:

@@ -31,7 +31,7 @@ from partrm_viewer.document import Document, Snapshot, new_key
 from partrm_viewer.tools.navigate import View
 
 ENDING = ".partrm"
-FORMAT = 1  # grows when an older program could not read what a newer one writes
+FORMAT = 2  # grows when an older program could not read what a newer one writes
 MAX_BYTES = 8 << 30  # of all that a project holds, unpacked
 MAX_TEXT = 64 << 20  # bytes of document.json
 PACKED_MOST = 1100  # deflate makes nothing smaller than by this factor
@@ -47,6 +47,7 @@ SHAPES: dict[type, dict[str, str]] = {  # of arrays: one letter is one number, t
     },
     Camera: {"T_world_camera": "4 4 float64"},
     Part: {"mask": "H W bool", "splats": "N bool", "grab": "3 float64"},
+    Snapshot: {"moved": "N bool"},
     Outline: {"mask": "H W bool", "logits": "S S float32"},
     Joint: {"axis": "3 float64", "pivot": "3 float64"},
     View: {"target": "3 float64", "up": "3 float64"},

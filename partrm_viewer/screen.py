@@ -16,8 +16,9 @@ from model.gaussians import Gaussians
 from partrm_viewer.pace import Pace
 
 Colour = tuple[float, float, float]  # 0..1, display space
-HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
+HIGHLIGHTS: tuple[Colour, Colour] = ((0.18, 0.48, 1.0), (0.94, 0.89, 0.26))  # of the part; on what is blue itself
 HIGHLIGHT_STRENGTH = 0.38
+BLUISH = 0.2  # more blue than red, of 0..1: there the first highlight would not be seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,12 @@ class Screen(Protocol):
     def close(self) -> None:
         """Let go of threads and graphics memory."""
         ...
+
+
+def highlight_on(gaussians: Gaussians, splats: np.ndarray) -> Colour:
+    """Return the colour in which the part at an (N,) bool mask stands out best."""
+    middle = np.median(gaussians.colours[splats], axis=0) if splats.any() else np.zeros(3)
+    return HIGHLIGHTS[int(middle[2] - middle[0] > BLUISH)]
 
 
 def image_of(rgb: np.ndarray) -> QImage:

@@ -82,6 +82,8 @@ class Session:
             prediction.motion,
             seconds,
             new_key(),
+            tuple(prediction.times_s.items()),
+            prediction.part.splats if prediction.part is not None else None,
         )
         self._push(self.document.with_snapshot(snapshot), "pull")
         return True

@@ -48,6 +48,8 @@ class Viewport(QWidget):
         super().__init__(parent)
         self.pull_tool: Tool | None = None
         self._gaussians: Gaussians | None = None
+        self._traced: Gaussians | None = None
+        self._on_screen: Gaussians | None = None  # one of the two
         self._splats: np.ndarray | None = None
         self._part_mask: np.ndarray | None = None
         self._pull: Pull3D | None = None
@@ -78,7 +80,8 @@ class Viewport(QWidget):
         """Show Gaussians; camera is the input camera, where there is one. Looks from there unless keep_view."""
         keep_view = keep_view and not self.at_home  # the input view stays the input view
         self._gaussians, self._input = gaussians, camera
-        self._splats = self._part_mask = self._pull = None
+        self._splats = self._part_mask = self._pull = self._traced = None
+        self._on_screen = gaussians
         self.screen_.set_gaussians(gaussians)
         if gaussians is None:
             self._view = None
@@ -92,8 +95,16 @@ class Viewport(QWidget):
     def set_part(self, splats: np.ndarray | None, mask: np.ndarray | None = None) -> None:
         """Light up a part: splats (N,) bool, mask (H, W) bool in the input view."""
         self._splats, self._part_mask = splats, mask
-        self.screen_.set_part(splats)
+        self._light_part()
         self._look()
+
+    def set_trace(self, traced: Gaussians | None) -> None:
+        """Show these in the place of the Gaussians: the same ones tinted, then some more; None: themselves.
+
+        Everything but the picture goes by the Gaussians themselves; so does a difference.
+        """
+        self._traced = traced
+        self._put_on_screen()
 
     def set_pull(self, grab: np.ndarray | None, T: np.ndarray | None) -> None:
         """Move the part by T (4, 4) and draw the arrow of its grabbed point (3,); None, None lets it snap back."""
@@ -110,6 +121,7 @@ class Viewport(QWidget):
         if beside is not None and beside.how == "line" and 0 < beside.at < 1:
             beside = replace(beside, at=self._split)
         self._beside, self._names = beside, names
+        self._put_on_screen()
         self._place_beside()
         if halved:
             self._look()
@@ -233,13 +245,27 @@ class Viewport(QWidget):
             old.widget.removeEventFilter(self)
             old.widget.hide()
             old.close()
-            self.screen_.set_gaussians(self._gaussians)
-            self.screen_.set_part(self._splats)
-            self.screen_.set_motion(self.motion)
+            self.screen_.set_gaussians(self._on_screen)
+            self._light_part()
             self._place_beside()
             self._adopt_screen()
         self.screen_error = error
         self.screen_changed.emit(error)
+
+    def _put_on_screen(self) -> None:
+        plain = self._traced is None or (self._beside is not None and self._beside.how == "difference")
+        wanted = self._gaussians if plain else self._traced
+        if wanted is not self._on_screen:
+            self._on_screen = wanted
+            self.screen_.set_gaussians(wanted)
+            self._light_part()
+
+    def _light_part(self) -> None:
+        splats, shown = self._splats, self._on_screen
+        if splats is not None and shown is not None and len(splats) < len(shown):
+            splats = np.pad(splats, (0, len(shown) - len(splats)))
+        self.screen_.set_part(splats)
+        self.screen_.set_motion(self.motion)
 
     def _on_axis(self, view: navigate.View) -> navigate.View:
         as_photo = self._input if not self._upright else None

@@ -39,6 +39,7 @@ from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
+from partrm_viewer.tracing import Tracing
 from partrm_viewer.workbench import Workbench
 
 TITLE = "PartRM Viewer"
@@ -89,10 +90,9 @@ class Window(QMainWindow):
         self._tool: PullTool | BoxTool | BrushTool = self.pull
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
-        self.playing = Playing(self)
-        self.comparing = Comparing(self)
-        doers = (self, self.filing, self.playing, self.comparing)
-        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
+        self.playing, self.comparing, self.tracing = Playing(self), Comparing(self), Tracing(self)
+        self.features = (self.playing, self.comparing, self.tracing)
+        self.bars = Bars(self, (self, self.filing, *self.features), lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -118,7 +118,7 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{plain}[*] – {TITLE}" if name else TITLE)
         self.setWindowModified(dirty and bool(name))
 
-    # ---- actions: one method for each line of the table, here, in filing, playing or comparing
+    # ---- actions: one method for each line of the table, here, in filing or in a feature
 
     def quit(self) -> None:
         """Close the window."""
@@ -349,13 +349,13 @@ class Window(QMainWindow):
 
     def _changed(self, old: Document, new: Document) -> None:
         shown, gesture = new.shown, self.pull.gesture
-        self.playing.changed(old, new)
         if another_state(old, new):
             if gesture is not None and (shown is None or shown.key != gesture.source.key):
                 self.pull.gesture = None
             self.brush.stroke = None
         self.showing.document(old, new, self.brush.stroke)
-        self.comparing.changed(old, new)
+        for feature in self.features:
+            feature.changed(old, new)
         if old.key != new.key and self._tool is not self.pull:
             self.use_pull()
         self.filing.kept_changed()
@@ -379,16 +379,13 @@ class Window(QMainWindow):
             "use_pull": self._tool is self.pull,
             "use_box": self._tool is self.box,
             "use_brush": self._tool is self.brush,
-            **self.comparing.checked(),
-            "play": self.playing.on,
-            "play_once": self.settings.play == "once",
-            "play_loop": self.settings.play == "loop",
-            "play_back_and_forth": self.settings.play == "back and forth",
             "background": self.settings.background == "black",
             "ground": self.settings.ground,
             "upright": self.settings.upright,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
+        for feature in self.features:
+            checked |= feature.checked()
         self.bars.refresh(self.session, checked)
 
     def _use(self, tool: PullTool | BoxTool | BrushTool) -> None:
@@ -477,8 +474,8 @@ class Window(QMainWindow):
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
-        self.playing.stop()
-        self.comparing.stop()
+        for feature in self.features:
+            feature.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)

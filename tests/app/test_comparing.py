@@ -12,7 +12,9 @@ from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
+from model.gaussians import Gaussians
 from partrm_viewer import comparing
+from partrm_viewer.screen import HIGHLIGHTS, highlight_on
 from renderer.difference import draw_difference
 
 pytestmark = pytest.mark.app
@@ -172,3 +174,47 @@ def test_a_pull_in_the_right_half_lands_where_the_part_is(three: Any) -> None:
     three.wait(lambda: window.pull.gesture is not None and window.pull.gesture.part is not None)
     assert np.allclose(window.pull.gesture.start_px, (120.0, 130.0), atol=3)
     QTest.mouseRelease(screen, LEFT, NONE, QPoint(round(x), round(y)))
+
+
+@BOTH
+def test_what_moved_is_tinted_until_it_is_switched_off_and_never_in_a_difference(three: Any) -> None:
+    window = three.window
+    three.qtbot.wait(300)
+    plain = pixels(three)
+    window.bars.actions["what_moved"].trigger()
+    three.wait(lambda: away(pixels(three), plain) > 0.5)
+    lit = pixels(three).reshape(-1, 3).astype(int)
+    assert (lit[:, 1] - lit[:, 0] > 40).mean() > 0.002  # green
+    window.bars.actions["compare_difference"].trigger()
+    difference = pixels(three)
+    window.bars.actions["what_moved"].trigger()
+    assert away(pixels(three), difference) < 0.1
+    window.bars.actions["compare"].trigger()
+    assert away(pixels(three), plain) < 0.1
+    window.bars.actions["what_moved"].trigger()
+    window.session.show(0)  # was pulled from none
+    assert window.parts.viewport._traced is None
+    window.session.show(2)
+    three.wait(lambda: window.parts.viewport._traced is not None)
+
+
+@BOTH
+def test_the_part_can_be_lit_and_pulled_while_what_moved_is_shown(three: Any) -> None:
+    window = three.window
+    window.bars.actions["what_moved"].trigger()
+    three.wait(lambda: window.parts.viewport._traced is not None)
+    three.press((120.0, 130.0))
+    three.wait(lambda: three.document.part is not None)
+    three.move((100.0, 150.0))
+    pixels(three)
+    three.move((85.0, 165.0))
+    three.release((85.0, 165.0))
+    three.wait(lambda: len(three.document.snapshots) == 4 and not window.bench.predicting)
+    assert window.parts.messages.title == ""
+
+
+def test_a_blue_part_is_lit_in_another_colour() -> None:
+    colours = np.array([[0.75, 0.2, 0.15], [0.97, 0.97, 0.97], [0.05, 0.05, 0.05], [0.13, 0.28, 0.57]])
+    one = np.ones((4, 3), np.float32)
+    g = Gaussians.from_colours(one, np.eye(4), one, one[:, 0], colours)
+    assert [highlight_on(g, np.arange(4) == k) for k in range(4)] == [HIGHLIGHTS[k == 3] for k in range(4)]

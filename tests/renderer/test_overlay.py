@@ -77,4 +77,4 @@ def test_lines_are_cut_to_a_half_of_the_picture() -> None:
     a, b = np.array([20.0, 0.0]), np.array([120.0, 100.0])
     ((start, end),) = between([(b, a)], 70, 100)
     assert np.allclose(start, (70, 50)) and np.allclose(end, (100, 80))
-    assert between([(a, b)], 130, 200) == [] and len(between([(a, a + (0, 9))], 10, 30)) == 1
+    assert between([(a, b)], 130, 200) == [] and len(between([(a, a + np.array([0, 9]))], 10, 30)) == 1
