@@ -39,6 +39,11 @@ class Session:
         """Return what redo would do again."""
         return self._history.redo_text
 
+    @property
+    def undo_bytes(self) -> int:
+        """Count the bytes of what is open and of all that undo and redo can bring back."""
+        return self._history.n_bytes
+
     def open(self, document: Document) -> None:
         """Show another Document; undo brings back the one before."""
         self._push(document, f"open {document.name}")

@@ -28,6 +28,7 @@ from partrm_viewer.filing import Filing
 from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
+from partrm_viewer.measuring import Measuring
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
@@ -91,7 +92,8 @@ class Window(QMainWindow):
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing, self.comparing, self.tracing = Playing(self), Comparing(self), Tracing(self)
-        self.features = (self.playing, self.comparing, self.tracing)
+        self.measuring = Measuring(self)
+        self.features = (self.playing, self.comparing, self.tracing, self.measuring)
         self.bars = Bars(self, (self, self.filing, *self.features), lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
