@@ -84,7 +84,7 @@ def _paint_name(painter: QPainter, name: str, x0: float, x1: float) -> None:
     """Paint a name in a part of the picture, shortened; nothing where there is no room for a few letters of it."""
     painter.setFont(_font(painter))
     room = x1 - x0 - 2 * EDGE - 22.0
-    short = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(max(room, 0)))
+    short = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(max(room, 0)))
     if name and (room > 40 or short == name):
         paint_pill(painter, short, x0 + EDGE, EDGE)
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from PySide6.QtWidgets import QComboBox, QLabel
 
+from partrm_viewer import bench_window
 from partrm_viewer.panels.numbers import NumbersPanel
 
 pytestmark = pytest.mark.app
@@ -75,6 +76,7 @@ def test_a_data_sets_picture_is_scored_against_any_of_its_true_states(driver: An
     driver.window.bars.actions["numbers"].trigger()
     driver.wait(lambda: any(text.endswith(" dB") for text in texts(driver)))
     target = panel(driver).findChild(QComboBox)
+    assert isinstance(target, QComboBox)
     assert [target.itemText(k) for k in range(target.count())] == ["7_0_0", "7_0_2"] and target.currentIndex() == 0
 
     def psnr() -> float:
@@ -108,3 +110,9 @@ def test_a_small_window_has_room_for_it(driver: Any, photo: Path) -> None:
     driver.qtbot.wait(100)
     assert (driver.window.width(), driver.window.height()) == (640, 460)
     assert driver.window.parts.viewport.width() >= 160 and panel(driver).width() >= 240
+
+
+def test_the_bench_of_the_window_tells_how_long_frames_take(qapp: object, capsys: Any) -> None:
+    assert bench_window.main(["--count", "2000", "--side", "200", "--moves", "3"]) == 0
+    told = capsys.readouterr().out
+    assert "2,000 splats in a view of 200 x 200 px" in told and "turning: median" in told and "pulling: median" in told
