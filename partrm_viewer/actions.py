@@ -228,7 +228,7 @@ ACTIONS = (
         "Tint what moved to the shown state, with a ghost where it was",
         ("T",),
         "",
-        _has_state,
+        _has_several,
         True,
     ),
     Action(

@@ -227,3 +227,13 @@ def test_flipped_and_missing_bytes_never_crash_the_reader(saved: Path, at: float
     path.write_bytes(damaged)
     with contextlib.suppress(FormatError):
         project.read(path)
+
+
+def test_times_and_what_moved_are_saved(tmp_path: Path) -> None:
+    made = a_project()
+    photo, pull = made.document.snapshots
+    moved = np.arange(len(photo.gaussians)) % 3 == 0
+    pull = replace(pull, times_s=(("part", 0.25), ("completion", 0.5)), moved=moved)
+    made = replace(made, document=replace(made.document, snapshots=(photo, pull)))
+    project.write(tmp_path / "a.partrm", made)
+    assert_same(project.read(tmp_path / "a.partrm"), made)
