@@ -24,6 +24,9 @@ FIRST_OF_GROUP = (
     "background",
     "play",
     "play_once",
+    "compare_line",
+    "compare_next",
+    "what_moved",
     "theme_system",
 )  # a line above it in its menu
 
@@ -122,6 +125,7 @@ def _action(window: QMainWindow, doers: Sequence[object], name: str) -> QAction:
     keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
     action.setToolTip(spec.tip + keys)
     action.setCheckable(spec.checkable)
+    action.setAutoRepeat(not spec.checkable)  # a key that is held must not switch on and off
     run: Callable[[], None] = next(getattr(doer, name) for doer in doers if hasattr(doer, name))
     action.triggered.connect(lambda checked=False: run())
     window.addAction(action)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,9 +19,19 @@ from model.progress import Progress, silent
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.pace import COARSEST, FLUENT_SPLATS, REFINE_AFTER_MS, Pace
-from partrm_viewer.screen import HIGHLIGHT, HIGHLIGHT_STRENGTH, Colour, image_of, timer
+from partrm_viewer.screen import HIGHLIGHT_STRENGTH, Beside, Colour, highlight_on, image_of, timer
 from renderer.base import Renderer, to_bytes
 from renderer.thin import thinned
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """One frame."""
+
+    rgb: np.ndarray  # (H, W, 3) uint8
+    other: np.ndarray | None  # (H, W, 3) uint8, what lies left of the line
+    coarseness: int
+    seconds: float
 
 
 class CpuScreen:
@@ -41,8 +51,7 @@ class CpuScreen:
         self._tinted: Gaussians | None = None
         self._splats: np.ndarray | None = None
         self._T: np.ndarray | None = None
-        self._before: Gaussians | None = None
-        self._split = 0.5
+        self._beside: Beside | None = None
         self._camera: Camera | None = None
         self._background: Colour = (1.0, 1.0, 1.0)
         self._drawing = False
@@ -67,7 +76,8 @@ class CpuScreen:
         elif self._gaussians is not None:
             sh = self._gaussians.sh.copy()
             sh[splats] *= 1 - HIGHLIGHT_STRENGTH
-            sh[splats, 0] += HIGHLIGHT_STRENGTH * ((np.array(HIGHLIGHT, np.float32) - 0.5) / SH_C0)
+            colour = np.array(highlight_on(self._gaussians, splats), np.float32)
+            sh[splats, 0] += HIGHLIGHT_STRENGTH * ((colour - 0.5) / SH_C0)
             self._tinted = replace(self._gaussians, sh=sh)
         self._request()
 
@@ -75,9 +85,15 @@ class CpuScreen:
         self._T = T
         self._request()
 
-    def compare(self, before: Gaussians | None, at: float) -> None:
-        self._before, self._split = before, at
-        self._request()
+    def compare(self, beside: Beside | None) -> None:
+        old, self._beside = self._beside, beside
+        if beside is None:
+            self._canvas.other = None
+        else:
+            self._canvas.at = beside.at
+        if beside is not old and (beside is None or beside.another_picture(old)):
+            self._request()
+        self._canvas.update()
 
     def look(self, camera: Camera, background: Colour) -> None:
         self._camera, self._background = camera, background
@@ -87,9 +103,9 @@ class CpuScreen:
     def picture(self) -> QImage:
         late = self._drawing or self._stale or self._coarse  # what is on screen is not yet what was asked for
         if late and self._camera is not None:
-            rgb, _, _ = self._render(1)(silent)
-            return image_of(rgb)
-        return self._canvas.image.copy()
+            drawn = self._render(1)(silent)
+            return joined(image_of(drawn.rgb), None if drawn.other is None else image_of(drawn.other), self._canvas.at)
+        return joined(self._canvas.image.copy(), self._canvas.other, self._canvas.at)
 
     def close(self) -> None:
         self._soon.stop()
@@ -109,13 +125,11 @@ class CpuScreen:
         self._drawing, self._stale = True, False
         self._jobs.submit(Job("Drawing", self._render(coarseness), self._show, self._fail))
 
-    def _render(self, coarseness: int) -> Callable[[Progress], tuple[np.ndarray, int, float]]:
-        gaussians, splats, T = self._tinted, self._splats, self._T
+    def _render(self, coarseness: int) -> Callable[[Progress], _Drawn]:
+        gaussians, splats, T, beside = self._tinted, self._splats, self._T, self._beside
         camera, background, renderer = self._camera, self._background, self._renderer
-        before = self._before
         assert camera is not None
         camera = camera.resized(max(camera.width // coarseness, 1), max(camera.height // coarseness, 1))
-        x = round(self._split * camera.width)
 
         def shown(g: Gaussians, part: np.ndarray | None) -> Gaussians:
             if coarseness > 1 and len(g) > FLUENT_SPLATS:
@@ -125,15 +139,29 @@ class CpuScreen:
                 part = part[kept] if part is not None else None
             return g.moved(T, part) if T is not None and part is not None else g
 
-        def render(progress: Progress) -> tuple[np.ndarray, int, float]:
+        def draw(g: Gaussians, part: np.ndarray | None, camera: Camera) -> np.ndarray:
+            return renderer.render(shown(g, part), camera).on(background)
+
+        def render(progress: Progress) -> _Drawn:
             start = time.perf_counter()
+            other = None
             if gaussians is None:
                 rgb = np.full((camera.height, camera.width, 3), to_bytes(np.array(background)), np.uint8)
+            elif beside is None:
+                rgb = draw(gaussians, splats, camera)
+            elif beside.halved:
+                x = camera.width // 2
+                rgb = np.empty((camera.height, camera.width, 3), np.uint8)
+                half = camera.cropped(x, 0, camera.width - x, camera.height)
+                rgb[:, x:] = draw(gaussians, splats, half)
+                rgb[:, :x] = draw(beside.gaussians, None, half)[:, :x]
             else:
-                rgb = renderer.render(shown(gaussians, splats), camera).on(background)
-                if before is not None:
-                    rgb[:, :x] = renderer.render(shown(before, None), camera).on(background)[:, :x]
-            return rgb, coarseness, time.perf_counter() - start
+                rgb, other = draw(gaussians, splats, camera), draw(beside.gaussians, None, camera)
+                if beside.how == "difference":
+                    from renderer.difference import draw_difference  # late: OpenCV takes its time
+
+                    rgb, other = draw_difference(rgb, other), None
+            return _Drawn(rgb, other, coarseness, time.perf_counter() - start)
 
         return render
 
@@ -141,17 +169,17 @@ class CpuScreen:
         if isinstance(message, Ended):
             message.deliver()
 
-    def _show(self, value: tuple[np.ndarray, int, float]) -> None:
-        rgb, coarseness, seconds = value
-        self._coarse = coarseness > 1
-        self._canvas.image = image_of(rgb)
+    def _show(self, drawn: _Drawn) -> None:
+        self._coarse = drawn.coarseness > 1
+        self._canvas.image = image_of(drawn.rgb)
+        self._canvas.other = None if drawn.other is None or self._beside is None else image_of(drawn.other)
         self._canvas.update()
         self._drawing = False
-        self.pace.took(coarseness, seconds)
+        self.pace.took(drawn.coarseness, drawn.seconds)
         self._drawn()
         if self._stale:
             self._begin()
-        elif coarseness > 1:
+        elif self._coarse:
             self._refine.start()
 
     def _fail(self, error: PartRMError) -> None:
@@ -160,11 +188,13 @@ class CpuScreen:
 
 
 class _Canvas(QWidget):
-    """Shows one image over its whole area."""
+    """Shows one image over its whole area, and another one left of a line."""
 
     def __init__(self) -> None:
         super().__init__()
         self.image = QImage()
+        self.other: QImage | None = None
+        self.at = 0.5  # 0..1 of the width, where the line is
         self.background = QColor("white")
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
@@ -181,7 +211,22 @@ class _Canvas(QWidget):
         coarse = self.image.width() < self.width() * self.devicePixelRatioF() - 1
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, coarse)
         painter.drawImage(target, self.image)
+        _paint_other(painter, target, self.other, self.at)
         painter.end()
+
+
+def joined(image: QImage, other: QImage | None, at: float) -> QImage:
+    """Return one image with the other left of a line at 0..1 of the width."""
+    painter = QPainter(image)
+    _paint_other(painter, image.rect(), other, at)
+    painter.end()
+    return image
+
+
+def _paint_other(painter: QPainter, target: QRect, other: QImage | None, at: float) -> None:
+    if other is not None:
+        painter.setClipRect(QRect(target.left(), target.top(), round(at * target.width()), target.height()))
+        painter.drawImage(target, other)
 
 
 def _warm_up(renderer: Renderer) -> None:

@@ -44,6 +44,8 @@ class Snapshot:
     seconds: float | None = None  # how long the prediction took; None where nothing was predicted
     parent: int = 0  # key of the state that it was made from; 0 where there is none in the list
     key: int = 0  # stays when the snapshot is renamed
+    times_s: tuple[tuple[str, float], ...] = ()  # what each stage of the prediction took
+    moved: np.ndarray | None = None  # (N,) bool, which Gaussians of the state before moved
 
     @property
     def drags(self) -> tuple[Drag, ...]:

@@ -16,6 +16,7 @@ from model.errors import DragError
 from model.stages.again import carried, found
 from partrm_viewer import steps as pulls
 from partrm_viewer.document import Document
+from partrm_viewer.feature import Feature
 from partrm_viewer.panels.drags import WIDTH, DragsPanel
 from partrm_viewer.panels.pane import Pane
 from partrm_viewer.steps import Steps, how_far
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 WIDE = 1500  # px: a window from which on the list is shown without being asked for
 
 
-class Drags:
+class Drags(Feature):
     """Shows the steps of the shown state, and has the workbench do them again."""
 
     def __init__(self, window: Window) -> None:

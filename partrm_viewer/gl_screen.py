@@ -16,11 +16,12 @@ from model.gaussians import Gaussians
 from partrm_viewer.jobs import Ended, Job, Jobs, Message
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.pace import FLUENT_SPLATS, REFINE_AFTER_MS, Pace
-from partrm_viewer.screen import HIGHLIGHT, HIGHLIGHT_STRENGTH, Colour, timer
+from partrm_viewer.screen import HIGHLIGHT_STRENGTH, HIGHLIGHTS, Beside, Colour, highlight_on, timer
 from renderer.thin import thinned
 
 if TYPE_CHECKING:
     from renderer.splat_layer import Later, Seen
+    from renderer.targets import Target
 
 GL_RENDERER = 0x1F01  # glGetString's name for the device
 
@@ -37,7 +38,7 @@ class GlScreen:
         vispy.use(app="pyside6", gl="gl+")
         from vispy.app import Canvas
 
-        from renderer.splat_layer import CoarseTarget
+        from renderer.targets import coarse_target
 
         self._drawn = drawn
         self._failed = failed
@@ -46,12 +47,13 @@ class GlScreen:
         self._mailbox = Mailbox(self._receive)
         self._jobs = Jobs(self._mailbox.post, "sorter")
         self._shown = _Shown(self._jobs, self._later, self._failed)
-        self._coarse_target = CoarseTarget()
+        self._coarse_target = coarse_target()
+        self._difference_target: Target | None = None  # not needed yet
         self.pace = Pace()
         self._whole = False  # the next frame is to be sharp
         self._refine = timer(self.widget, REFINE_AFTER_MS, self._sharpen)
-        self._before: _Shown | None = None  # while comparing
-        self._split = 0.5
+        self._beside: Beside | None = None
+        self._other: _Shown | None = None  # while comparing
         self._late = False  # the last frame was not yet what was asked for
         self._camera: Camera | None = None
         self._background: Colour = (1.0, 1.0, 1.0)
@@ -70,14 +72,15 @@ class GlScreen:
         self._shown.set_motion(T)
         self._canvas.update()
 
-    def compare(self, before: Gaussians | None, at: float) -> None:
-        self._split = at
-        if before is None:
-            self._before = None
-        else:
-            self._before = self._before or _Shown(self._jobs, self._later, self._failed)
-            if self._before.gaussians is not before:  # else the line alone was moved
-                self._before.set_gaussians(before)
+    def compare(self, beside: Beside | None) -> None:
+        old, self._beside = self._beside, beside
+        if beside is None:
+            self._other = None
+        elif self._other is None or old is None or old.gaussians is not beside.gaussians:
+            self._other = self._other or _Shown(self._jobs, self._later, self._failed)
+            self._other.set_gaussians(beside.gaussians)
+        elif not beside.another_picture(old):  # the line alone was moved: the picture stays as sharp as it is
+            self._whole = self._whole or not self._refine.isActive()
         self._canvas.update()
 
     def look(self, camera: Camera, background: Colour) -> None:
@@ -124,10 +127,13 @@ class GlScreen:
             gloo.set_viewport(0, 0, self._camera.width, self._camera.height)
             if self._shown.gaussians is None:
                 gloo.clear(color=(*self._background, 1.0), depth=False)
+            elif self._beside is not None and self._beside.how == "difference":
+                self._draw_difference(self._camera, coarseness)
             elif coarseness == 1:
                 self._paint(self._camera)
             else:
-                self._coarse_target.draw(self._paint, self._camera, coarseness)
+                self._coarse_target.draw([self._paint], self._camera, coarseness)
+            if coarseness > 1:
                 self._refine.start()
             gloo.gl.glFinish()
             if not self._late:
@@ -140,20 +146,39 @@ class GlScreen:
         self._drawn()
 
     def _paint(self, camera: Camera) -> None:
+        if self._beside is None or self._other is None:
+            self._late = not self._paint_one(self._shown, camera)
+            return
         from vispy import gloo
 
-        assert self._camera is not None
-        coarse = camera is not self._camera
-        if self._before is None:
-            self._late = not self._shown.draw(camera, self._background, coarse)
-            return
+        x = camera.width // 2 if self._beside.halved else round(self._beside.at * camera.width)
+        left = camera.cropped(x, 0, camera.width, camera.height) if self._beside.halved else camera
         self._late = False
-        x = round(self._split * camera.width)
-        for shown, left, width in ((self._before, 0, x), (self._shown, x, camera.width - x)):
-            gloo.set_state(preset=None, scissor_test=True)
-            gloo.set_scissor(left, 0, width, camera.height)
-            self._late = not shown.draw(camera, self._background, coarse) or self._late
+        for shown, seen, start, end in ((self._other, left, 0, x), (self._shown, camera, x, camera.width)):
+            if start < end:
+                gloo.set_state(preset=None, scissor_test=True)
+                gloo.set_scissor(start, 0, end - start, camera.height)
+                self._late = not self._paint_one(shown, seen) or self._late
         gloo.set_state(preset=None, scissor_test=False)
+
+    def _paint_one(self, shown: _Shown, camera: Camera) -> bool:
+        assert self._camera is not None
+        return shown.draw(camera, self._background, camera.width < self._camera.width)
+
+    def _draw_difference(self, camera: Camera, coarseness: int) -> None:
+        from renderer.targets import difference_target
+
+        self._difference_target = self._difference_target or difference_target()
+        self._late = False
+
+        def paint(shown: _Shown) -> Callable[[Camera], None]:
+            def draw(small: Camera) -> None:
+                self._late = not self._paint_one(shown, small) or self._late
+
+            return draw
+
+        assert self._other is not None
+        self._difference_target.draw([paint(self._shown), paint(self._other)], camera, coarseness)
 
 
 class _Shown:
@@ -168,6 +193,7 @@ class _Shown:
         self._asked = False  # which they are is being worked out
         self._drew_few = False
         self._splats: np.ndarray | None = None  # (N,) bool, the part
+        self._tint = HIGHLIGHTS[0]
         self._parts: list[np.ndarray | None] = [None, None]  # uint8, 1 in the part: all's, few's
         self._T: np.ndarray | None = None
         self.gaussians: Gaussians | None = None
@@ -183,6 +209,8 @@ class _Shown:
     def set_part(self, splats: np.ndarray | None) -> None:
         """Tint the Gaussians at an (N,) bool mask."""
         self._splats, self._T = splats, None
+        if splats is not None and self.gaussians is not None:
+            self._tint = highlight_on(self.gaussians, splats)
         self._divide()
 
     def set_motion(self, T: np.ndarray | None) -> None:
@@ -225,7 +253,7 @@ class _Shown:
         self._parts = [None if part is None else part.astype(np.uint8) for part in (splats, few)]
         for layer, part in zip((self._all, self._few), self._parts):
             layer.set_parts(part)
-            layer.set_highlight(None if part is None else 1, HIGHLIGHT, HIGHLIGHT_STRENGTH)
+            layer.set_highlight(None if part is None else 1, self._tint, HIGHLIGHT_STRENGTH)
         self.set_motion(self._T)
 
 

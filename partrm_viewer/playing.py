@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.feature import Feature
 from partrm_viewer.screen import timer
 from partrm_viewer.settings import PACES
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from partrm_viewer.window import Window
 
 
-class Playing:
+class Playing(Feature):
     """Steps through the states by hand, or at the pace of the settings until it is stopped."""
 
     def __init__(self, window: Window) -> None:
@@ -21,6 +22,16 @@ class Playing:
         self._forward = True
         self.on = False
         self._next_soon = timer(window, 0, self._next)
+
+    def checked(self) -> dict[str, bool]:
+        """Say which of the actions are switched on."""
+        how = self._window.settings.play
+        return {
+            "play": self.on,
+            "play_once": how == "once",
+            "play_loop": how == "loop",
+            "play_back_and_forth": how == "back and forth",
+        }
 
     # ---- actions
 

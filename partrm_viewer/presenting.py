@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QMargins, QObject, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QToolBar, QWidget
 
+from partrm_viewer.feature import Feature
 from partrm_viewer.screen import timer
 from partrm_viewer.words import tr
 
@@ -19,7 +20,7 @@ BEHIND = QColor(12, 14, 18, 225)  # of captions: white on it is readable over an
 TITLE, NOTE, GAP = 0.050, 0.028, 0.030  # of the screen's height
 
 
-class Presenting(QObject):
+class Presenting(QObject, Feature):
     """Hides all but the 3D view, and brings it back. GUI thread only."""
 
     def __init__(self, window: Window) -> None:
@@ -32,6 +33,10 @@ class Presenting(QObject):
         self.caption = Caption(window.parts.viewport)
         self._hide_soon = timer(window, POINTER_MS, self._hide_pointer)
         window.parts.viewport.looked.connect(self._tell)
+
+    def checked(self) -> dict[str, bool]:
+        """Tell whether the view is presented."""
+        return {"present": self.on}
 
     def present(self) -> None:
         """Begin, or end."""

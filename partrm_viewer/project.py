@@ -48,6 +48,7 @@ SHAPES: dict[type, dict[str, str]] = {  # of arrays: one letter is one number, t
     },
     Camera: {"T_world_camera": "4 4 float64"},
     Part: {"mask": "H W bool", "splats": "N bool", "grab": "3 float64"},
+    Snapshot: {"moved": "N bool"},
     Outline: {"mask": "H W bool", "logits": "S S float32"},
     Held: {
         "grab": "3 float64",

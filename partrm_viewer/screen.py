@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +16,27 @@ from model.gaussians import Gaussians
 from partrm_viewer.pace import Pace
 
 Colour = tuple[float, float, float]  # 0..1, display space
-HIGHLIGHT: Colour = (0.18, 0.48, 1.0)
+HIGHLIGHTS: tuple[Colour, Colour] = ((0.18, 0.48, 1.0), (0.94, 0.89, 0.26))  # of the part; on what is blue itself
 HIGHLIGHT_STRENGTH = 0.38
+BLUISH = 0.2  # more blue than red, of 0..1: there the first highlight would not be seen
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Another state in the same picture: left of a line, the whole view in a half of its own, or as a difference."""
+
+    gaussians: Gaussians
+    how: str = "line"  # or "halves", "difference"
+    at: float = 0.5  # 0..1 of the width: left of it lies the other state; halves are halves
+
+    @property
+    def halved(self) -> bool:
+        """Tell whether each state has a half of its own."""
+        return self.how == "halves"
+
+    def another_picture(self, than: Beside | None) -> bool:
+        """Tell whether more has changed than where the line is."""
+        return than is None or self.gaussians is not than.gaussians or self.how != than.how
 
 
 class Screen(Protocol):
@@ -39,12 +59,12 @@ class Screen(Protocol):
         """Move the part by a rigid (4, 4) transform."""
         ...
 
-    def compare(self, before: Gaussians | None, at: float) -> None:
-        """Show other Gaussians in the left part of the picture, up to 0..1 of its width; None: nowhere."""
+    def compare(self, beside: Beside | None) -> None:
+        """Show another state in the same picture; None: no longer."""
         ...
 
     def look(self, camera: Camera, background: Colour) -> None:
-        """Use a camera of the widget's size in device pixels."""
+        """Use a camera of the widget's size in device pixels; of halves, that of the shown state's, on the right."""
         ...
 
     def picture(self) -> QImage:
@@ -54,6 +74,12 @@ class Screen(Protocol):
     def close(self) -> None:
         """Let go of threads and graphics memory."""
         ...
+
+
+def highlight_on(gaussians: Gaussians, splats: np.ndarray) -> Colour:
+    """Return the colour in which the part at an (N,) bool mask stands out best."""
+    middle = np.median(gaussians.colours[splats], axis=0) if splats.any() else np.zeros(3)
+    return HIGHLIGHTS[int(middle[2] - middle[0] > BLUISH)]
 
 
 def image_of(rgb: np.ndarray) -> QImage:

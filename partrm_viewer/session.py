@@ -40,6 +40,11 @@ class Session:
         """Return what redo would do again."""
         return self._history.redo_text
 
+    @property
+    def undo_bytes(self) -> int:
+        """Count the bytes of what is open and of all that undo and redo can bring back."""
+        return self._history.n_bytes
+
     def open(self, document: Document) -> None:
         """Show another Document; undo brings back the one before."""
         self._push(document, f"open {document.name}")
@@ -80,7 +85,10 @@ class Session:
         if part is not None and source.state is not None and rest is not None:
             held = hold(part, source.state, rest)
         step = Step(drag, held, prediction.motion, name)
-        made = Snapshot(name, state.gaussians, state, (*source.steps, step), seconds, source.key, new_key())
+        made = Snapshot(
+            name, state.gaussians, state, (*source.steps, step), seconds, source.key, new_key(),
+            tuple(prediction.times_s.items()), part.splats if part is not None else None,
+        )  # fmt: skip
         self._push(self.document.with_snapshot(made), "pull")
         return True
 

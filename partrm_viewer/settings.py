@@ -15,6 +15,7 @@ THEMES = ("system", "light", "dark")
 BACKGROUNDS = ("white", "black")
 PLAYS = ("once", "loop", "back and forth")
 PACES = (0.5, 1.0, 2.0, 4.0, 8.0)  # states a second
+COMPARES = ("line", "flicker", "halves", "difference")
 N_RECENT = 8
 
 
@@ -34,6 +35,7 @@ class Settings:
     recent: tuple[str, ...] = ()  # paths, newest first
     navigation: str = "ours"  # of grips.PRESETS
     drags: bool = True  # the list of pulls, where the window is wide enough
+    compare: str = "line"  # of COMPARES, how two states are compared
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file on top of the recent ones."""
@@ -62,7 +64,7 @@ def load(path: Path) -> Settings:
     if not isinstance(raw, dict):
         return Settings()
     good = {field.name: raw[field.name] for field in fields(Settings) if field.name in raw}
-    for name in ("theme", "background", "play", "geometry", "folder", "navigation"):
+    for name in ("theme", "background", "play", "geometry", "folder", "navigation", "compare"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
     for name in ("ground", "upright", "drags"):
@@ -79,6 +81,8 @@ def load(path: Path) -> Settings:
         settings = replace(settings, background="white")
     if settings.play not in PLAYS:
         settings = replace(settings, play="loop")
+    if settings.compare not in COMPARES:
+        settings = replace(settings, compare="line")
     if settings.pace not in PACES:
         settings = replace(settings, pace=2.0)
     if settings.navigation not in PRESETS:

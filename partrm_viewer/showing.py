@@ -20,7 +20,6 @@ class Showing:
 
     def __init__(self, parts: Layout, session: Session, bench: Workbench) -> None:
         self._parts, self._session, self._bench = parts, session, bench
-        self.comparing = False  # with the state before
         self._tell_frame_soon = timer(parts.viewport, TELL_FRAME_MS, self._tell_frame)
         parts.viewport.drawn.connect(self._frame_drawn)
 
@@ -36,7 +35,6 @@ class Showing:
                 gaussians = shown.gaussians if shown is not None else None
                 parts.viewport.set_gaussians(gaussians, camera, keep_view=old.key == new.key)
             self.last_drag()
-            self.before()
         if old.part is not new.part or old.shown is not shown:
             part = new.part
             self.outline(stroke)
@@ -51,11 +49,6 @@ class Showing:
         """Show, faintly, the drag that led to the shown state."""
         shown = self._session.document.shown
         self._parts.photo.set_drag(shown.drags[-1] if shown is not None and shown.drags else None, faint=True)
-
-    def before(self) -> None:
-        """Show the state before beside the shown one, where they are compared."""
-        before = self._session.document.before if self.comparing else None
-        self._parts.viewport.compare(before.gaussians if before is not None else None)
 
     def outline(self, stroke: Stroke | None) -> None:
         """Show the part with what is on its way to it, and with a stroke that may still go on."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.stages.frame import elevation_deg
+from partrm_viewer.feature import Feature
 from partrm_viewer.panels.pose import PoseSheet
 from partrm_viewer.tools import navigate
 from partrm_viewer.tools.grips import PRESETS
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 UP_NAMES = {f"up_{'plus' if name[0] == '+' else 'minus'}_{name[1]}": axis for name, axis in navigate.UPS.items()}
 
 
-class Viewing:
+class Viewing(Feature):
     """The window's view menu; an action of that menu is a method here."""
 
     def __init__(self, window: Window) -> None:

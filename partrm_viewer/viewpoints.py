@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 
 from partrm_viewer import dialogs
 from partrm_viewer.document import Document
+from partrm_viewer.feature import Feature
 from partrm_viewer.project import Viewpoint
 from partrm_viewer.words import tr
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 KEYS = 9  # viewpoints that have a key of their own
 
 
-class Viewpoints:
+class Viewpoints(Feature):
     """The window's viewpoints menu; an action of that menu is a method here."""
 
     def __init__(self, window: Window) -> None:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from model.camera import Camera
 from model.errors import PartRMError
 from model.gaussians import Gaussians
+from partrm_viewer.panels.compared import Compared, paint_scale
 from partrm_viewer.panels.overlay import Overlay, Segment
-from partrm_viewer.screen import Colour, Screen, image_of
+from partrm_viewer.screen import Beside, Colour, Screen, image_of
 from partrm_viewer.screens import open_screen
 from partrm_viewer.steering import Steering
 from partrm_viewer.tools import navigate
@@ -49,6 +50,8 @@ class Viewport(QWidget):
         super().__init__(parent)
         self.pull_tool: Tool | None = None
         self._gaussians: Gaussians | None = None
+        self._traced: Gaussians | None = None
+        self._on_screen: Gaussians | None = None  # one of the two
         self._splats: np.ndarray | None = None
         self._part_mask: np.ndarray | None = None
         self._pull: Pull3D | None = None
@@ -59,7 +62,8 @@ class Viewport(QWidget):
         self._up = navigate.UP  # of a splat file
         self._pulling_from: QPointF | None = None
         self._far = False
-        self._before: Gaussians | None = None
+        self._beside: Beside | None = None
+        self._names = ("", "")  # of the other state, of the shown one
         self._split = 0.5  # of the width
         self._splitting = False  # the line is being moved
         self.setMinimumSize(160, 160)
@@ -79,7 +83,8 @@ class Viewport(QWidget):
         """Show Gaussians; camera is the input camera, where there is one. Looks from there unless keep_view."""
         keep_view = keep_view and not self.at_home  # the input view stays the input view
         self._gaussians, self._input = gaussians, camera
-        self._splats = self._part_mask = self._pull = None
+        self._splats = self._part_mask = self._pull = self._traced = None
+        self._on_screen = gaussians
         self.screen_.set_gaussians(gaussians)
         if gaussians is None:
             self._view = None
@@ -94,8 +99,16 @@ class Viewport(QWidget):
     def set_part(self, splats: np.ndarray | None, mask: np.ndarray | None = None) -> None:
         """Light up a part: splats (N,) bool, mask (H, W) bool in the input view."""
         self._splats, self._part_mask = splats, mask
-        self.screen_.set_part(splats)
+        self._light_part()
         self._look()
+
+    def set_trace(self, traced: Gaussians | None) -> None:
+        """Show these in the place of the Gaussians: the same ones tinted, then some more; None: themselves.
+
+        Everything but the picture goes by the Gaussians themselves; so does a difference.
+        """
+        self._traced = traced
+        self._put_on_screen()
 
     def set_pull(self, grab: np.ndarray | None, T: np.ndarray | None) -> None:
         """Move the part by T (4, 4) and draw the arrow of its grabbed point (3,); None, None lets it snap back."""
@@ -103,10 +116,19 @@ class Viewport(QWidget):
         self.screen_.set_motion(T)
         self._look()
 
-    def compare(self, before: Gaussians | None) -> None:
-        """Show the state before on the left of a line that can be moved; None: take the line away."""
-        self._before = before
-        self._place_split()
+    def compare(self, beside: Beside | None, names: tuple[str, str] = ("", "")) -> None:
+        """Show another state in the same picture; names: the other's, the shown one's. None: no longer.
+
+        A line that stands between 0 and 1 can be moved, and stands where the user has left it.
+        """
+        halved = (self._beside is not None and self._beside.halved) != (beside is not None and beside.halved)
+        if beside is not None and beside.how == "line" and 0 < beside.at < 1:
+            beside = replace(beside, at=self._split)
+        self._beside, self._names = beside, names
+        self._put_on_screen()
+        self._place_beside()
+        if halved:
+            self._look()
 
     def set_background(self, name: str) -> None:
         """Choose white or black."""
@@ -167,12 +189,12 @@ class Viewport(QWidget):
         return view is not None and self._input is not None and view.seen is self._input
 
     def camera(self) -> Camera | None:
-        """Return the camera on screen, at the widget's size in device pixels."""
+        """Return the camera on screen, at the widget's size in device pixels; of halves, that of the shown state's."""
         if self._view is None:
             return None
         ratio = self.devicePixelRatioF()
         width, height = max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
-        return self._view.seen.fitted(width, height)
+        return self._cameras(width, height)[-1][0]
 
     @property
     def px_of_view(self) -> float:
@@ -203,22 +225,28 @@ class Viewport(QWidget):
         return replace(camera, T_world_camera=turn @ camera.T_world_camera), *self._box
 
     def picture(self) -> QImage:
-        """Return what the 3D view shows, without arrow and badge; ground and split line are in it."""
+        """Return what the 3D view shows, without arrow, badge and names; ground, line and scale are in it."""
         image = self.screen_.picture()
-        camera = self.camera()
-        if camera is None or self._gaussians is None or (self._before is None and not self._grounded):
+        if self._gaussians is None or (self._beside is None and not self._grounded):
             return image
         from renderer.overlay import draw_ground, draw_split  # late: OpenCV takes its time
 
         image = image.convertToFormat(QImage.Format.Format_RGB888)
         width, height = image.width(), image.height()
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
-        pixels = rows[:, : 3 * width].reshape(height, width, 3)
-        if (ground := self.ground(camera.fitted(width, height))) is not None:
-            pixels = draw_ground(pixels, *ground)
-        if self._before is not None:
-            pixels = draw_split(pixels, self._split)
-        return image_of(pixels)
+        pixels = rows[:, : 3 * width].reshape(height, width, 3).copy()
+        for camera, (x0, x1) in self._cameras(width, height):
+            if (ground := self.ground(camera.cropped(x0, 0, x1 - x0, height))) is not None:
+                pixels[:, x0:x1] = draw_ground(pixels[:, x0:x1], *ground)
+        if self._beside is not None and self._beside.how != "difference" and 0 < self._beside.at < 1:
+            pixels = draw_split(pixels, self._beside.at)
+        image = image_of(pixels)
+        if self._beside is not None and self._beside.how == "difference":
+            painter = QPainter(image)
+            painter.scale(self.devicePixelRatioF(), self.devicePixelRatioF())
+            paint_scale(painter, self.width(), self.height())
+            painter.end()
+        return image
 
     def close_screen(self) -> None:
         """Let go of threads and graphics memory."""
@@ -251,13 +279,27 @@ class Viewport(QWidget):
             old.widget.removeEventFilter(self)
             old.widget.hide()
             old.close()
-            self.screen_.set_gaussians(self._gaussians)
-            self.screen_.set_part(self._splats)
-            self.screen_.set_motion(self.motion)
-            self._place_split()
+            self.screen_.set_gaussians(self._on_screen)
+            self._light_part()
+            self._place_beside()
             self._adopt_screen()
         self.screen_error = error
         self.screen_changed.emit(error)
+
+    def _put_on_screen(self) -> None:
+        plain = self._traced is None or (self._beside is not None and self._beside.how == "difference")
+        wanted = self._gaussians if plain else self._traced
+        if wanted is not self._on_screen:
+            self._on_screen = wanted
+            self.screen_.set_gaussians(wanted)
+            self._light_part()
+
+    def _light_part(self) -> None:
+        splats, shown = self._splats, self._on_screen
+        if splats is not None and shown is not None and len(splats) < len(shown):
+            splats = np.pad(splats, (0, len(shown) - len(splats)))
+        self.screen_.set_part(splats)
+        self.screen_.set_motion(self.motion)
 
     def _on_axis(self, view: navigate.View) -> navigate.View:
         if self._input is None:
@@ -271,18 +313,31 @@ class Viewport(QWidget):
         self.overlay.update()
         self.looked.emit()
 
-    def _place_split(self) -> None:
-        self.screen_.compare(self._before, self._split)
-        self._place_line()
+    def _cameras(self, width: int, height: int) -> list[tuple[Camera, tuple[int, int]]]:
+        """Return each camera of a picture of some size, and from where to where it is seen; the shown state's last."""
+        assert self._view is not None
+        if self._beside is None or not self._beside.halved:
+            return [(self._view.seen.fitted(width, height), (0, width))]
+        x = width // 2
+        half = self._view.seen.fitted(max(width - x, 1), height)
+        cameras = (half.cropped(0, 0, width, height), half.cropped(-x, 0, width, height))
+        return [(cameras[0], (0, x)), (cameras[1], (x, width))]
 
-    def _place_line(self) -> None:
-        self.overlay.set_split(None if self._before is None else self._split * self.width())
+    def _place_beside(self) -> None:
+        self.screen_.compare(self._beside)
+        beside = self._beside
+        self.overlay.set_compared(None if beside is None else Compared(*self._names, beside.how, beside.at))
 
     def _on_split(self, position: QPointF) -> bool:
-        return self._before is not None and abs(position.x() - self._split * self.width()) < LINE_PX
+        beside = self._beside
+        if beside is None or beside.how != "line" or not 0 < beside.at < 1:
+            return False
+        return abs(position.x() - beside.at * self.width()) < LINE_PX
 
-    def _left_of_split(self, position: QPointF) -> bool:
-        return self._before is not None and position.x() < self._split * self.width()
+    def _on_other(self, position: QPointF) -> bool:
+        """Tell whether the other state is seen at a point."""
+        beside = self._beside
+        return beside is not None and beside.how != "difference" and position.x() < beside.at * self.width()
 
     def _arrow(self) -> Segment | None:
         camera = self.camera()
@@ -297,15 +352,15 @@ class Viewport(QWidget):
         return (float(a[0]), float(a[1])), (float(b[0]), float(b[1]))
 
     def _ground(self) -> list[Lines]:
-        camera = self.camera()
-        if camera is None:
+        if not self._grounded or self._view is None or self._gaussians is None:
             return []
-        under = self.ground(camera.fitted(max(1, self.width()), max(1, self.height())))
-        if under is None:
-            return []
-        from renderer.overlay import ground  # late: OpenCV takes its time
+        from renderer.overlay import between, ground  # late: OpenCV takes its time
 
-        return ground(*under)
+        lines = []
+        for camera, (x0, x1) in self._cameras(max(1, self.width()), max(1, self.height())):
+            if (under := self.ground(camera)) is not None:
+                lines += [replace(line, segments=between(line.segments, x0, x1)) for line in ground(*under)]
+        return lines
 
     # ---- mouse
 
@@ -338,9 +393,9 @@ class Viewport(QWidget):
 
     def _move(self, event: QMouseEvent) -> None:
         at = event.position()
-        if self._splitting:
+        if self._splitting and self._beside is not None:
             self._split = min(max(at.x() / max(self.width(), 1), 0.02), 0.98)  # it can always be taken hold of again
-            self._place_split()
+            self.compare(self._beside, self._names)
         elif self._pulling_from is not None and self.pull_tool is not None:
             step = at - self._pulling_from
             self._far = self._far or step.manhattanLength() > CLICK_PX
@@ -361,8 +416,11 @@ class Viewport(QWidget):
         if self._gaussians is None or self._view is None or camera is None or self._on_split(event.position()):
             return
         at = event.position() * self.devicePixelRatioF()
-        there = self._before if self._left_of_split(event.position()) else self._gaussians
-        picked = pick(there, camera, (at.x(), at.y())) if there is not None else None
+        there = self._gaussians
+        if self._beside is not None and self._on_other(event.position()):
+            there = self._beside.gaussians
+            camera = self._cameras(camera.width, camera.height)[0][0]
+        picked = pick(there, camera, (at.x(), at.y()))
         if picked is not None:
             self._view = navigate.focus(self._view, picked.point)
             self._look()
@@ -378,7 +436,7 @@ class Viewport(QWidget):
         return ((at.x() - camera.cx) * scale + source.cx, (at.y() - camera.cy) * scale + source.cy)
 
     def _on_part(self, position: QPointF) -> bool:
-        if not self.at_home or self._part_mask is None or self._left_of_split(position):
+        if not self.at_home or self._part_mask is None or self._on_other(position):
             return False
         x, y = (int(np.floor(v)) for v in self._image_px(position))
         h, w = self._part_mask.shape
@@ -409,5 +467,4 @@ class Viewport(QWidget):
         super().resizeEvent(event)
         self.screen_.widget.setGeometry(self.rect())
         self.overlay.setGeometry(self.rect())
-        self._place_line()
         self._look()

@@ -20,14 +20,17 @@ from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
+from partrm_viewer.comparing import Comparing
 from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.drags import Drags
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.exporting import Exporting
+from partrm_viewer.feature import Feature
 from partrm_viewer.filing import Filing
 from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
+from partrm_viewer.measuring import Measuring
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.states import OF_A_STATE
@@ -41,6 +44,7 @@ from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
+from partrm_viewer.tracing import Tracing
 from partrm_viewer.viewing import Viewing
 from partrm_viewer.viewpoints import Viewpoints
 from partrm_viewer.workbench import Workbench
@@ -94,13 +98,15 @@ class Window(QMainWindow):
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.exporting = Exporting(self, Jobs(self._mailbox.post, "exporter"))
-        self.playing = Playing(self)
-        self.viewing = Viewing(self)
-        self.viewpoints = Viewpoints(self)
+        self.playing, self.comparing, self.tracing = Playing(self), Comparing(self), Tracing(self)
+        self.measuring, self.drags = Measuring(self), Drags(self)
+        self.viewing, self.viewpoints = Viewing(self), Viewpoints(self)
         self.presenting = Presenting(self)
-        self.drags = Drags(self)
-        views = (self.viewing, self.viewpoints, self.presenting)
-        self.doers = (self, self.filing, self.exporting, self.playing, self.drags, *views)
+        self.features: tuple[Feature, ...] = (
+            self.playing, self.comparing, self.tracing, self.measuring, self.drags,
+            self.viewing, self.viewpoints, self.presenting,
+        )  # fmt: skip
+        self.doers = (self, self.filing, self.exporting, *self.features)
         self.bars = Bars(self, self.doers, lambda: self.settings.recent, self.open)
         self.parts.states.offer([self.bars.actions[name] for name in OF_A_STATE])
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
@@ -184,12 +190,6 @@ class Window(QMainWindow):
             self.use_pull()
         else:
             self.parts.messages.dismiss()
-
-    def compare(self) -> None:
-        """Show the state before beside the shown one, or no longer."""
-        self.showing.comparing = not self.showing.comparing
-        self.showing.before()
-        self._refresh_actions()
 
     def theme_system(self) -> None:
         """Follow the desktop."""
@@ -334,13 +334,13 @@ class Window(QMainWindow):
 
     def _changed(self, old: Document, new: Document) -> None:
         shown, gesture = new.shown, self.pull.gesture
-        self.playing.changed(old, new)
-        self.viewpoints.changed(old, new)
         if another_state(old, new):
             if gesture is not None and (shown is None or shown.key != gesture.source.key):
                 self.pull.gesture = None
             self.brush.stroke = None
         self.showing.document(old, new, self.brush.stroke)
+        for feature in self.features:
+            feature.changed(old, new)
         if old.key != new.key and self._tool is not self.pull:
             self.use_pull()
         self.filing.kept_changed()
@@ -364,15 +364,10 @@ class Window(QMainWindow):
             "use_pull": self._tool is self.pull,
             "use_box": self._tool is self.box,
             "use_brush": self._tool is self.brush,
-            "compare": self.showing.comparing,
-            "play": self.playing.on,
-            "play_once": self.settings.play == "once",
-            "play_loop": self.settings.play == "loop",
-            "play_back_and_forth": self.settings.play == "back and forth",
-            **self.viewing.checked(),
-            "present": self.presenting.on,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
+        for feature in self.features:
+            checked |= feature.checked()
         self.bars.refresh(self.session, checked)
         self.viewpoints.refresh(self.bars.actions)
 
@@ -464,8 +459,6 @@ class Window(QMainWindow):
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
-        self.exporting.close()
-        self.playing.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)

@@ -127,6 +127,19 @@ def project_segments(camera: Camera, lines: Sequence[Segment]) -> list[Segment]:
     return [(a, b) for a, b in pixels]
 
 
+def between(segments: Sequence[Segment], x0: float, x1: float) -> list[Segment]:
+    """Cut segments to the columns from x0 to x1, px; what lies outside goes."""
+    kept = []
+    for a, b in segments:
+        if a[0] > b[0]:
+            a, b = b, a
+        if b[0] < x0 or a[0] > x1:
+            continue
+        along = (b - a) / max(b[0] - a[0], 1e-9)
+        kept.append((a + along * max(x0 - a[0], 0.0), b - along * max(b[0] - x1, 0.0)))
+    return kept
+
+
 def lay(image: np.ndarray, coverage: np.ndarray, colour: Colour, opacity: float = 1.0) -> np.ndarray:
     """Lay a colour over an image where coverage (H, W) uint8 says; straight alpha stays straight (no dark rims)."""
     out = image.copy()

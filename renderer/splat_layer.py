@@ -227,30 +227,6 @@ def seen_from(
     return Seen(order, colours, widest, time.perf_counter() - start)
 
 
-class CoarseTarget:
-    """Draws with fewer pixels and stretches the picture over the whole frame buffer."""
-
-    def __init__(self) -> None:
-        self._program = gloo.Program((SHADERS / "picture.vert").read_text(), (SHADERS / "picture.frag").read_text())
-        self._program["a_corner"] = gloo.VertexBuffer(CORNERS)
-        self._target: gloo.FrameBuffer | None = None
-
-    def draw(self, paint: Callable[[Camera], None], camera: Camera, coarseness: int) -> None:
-        """Draw with 1 / coarseness of the camera's pixels a side; paint is given the smaller camera."""
-        small = camera.resized(-(-camera.width // coarseness), -(-camera.height // coarseness))
-        shape = (small.height, small.width)
-        if self._target is None or self._target.shape != shape:
-            picture = gloo.Texture2D((*shape, 4), interpolation="linear", internalformat="rgba8")
-            self._target = gloo.FrameBuffer(picture)
-            self._program["u_picture"] = picture
-        with self._target:
-            gloo.set_viewport(0, 0, small.width, small.height)
-            paint(small)
-        gloo.set_viewport(0, 0, camera.width, camera.height)
-        gloo.set_state(preset=None, depth_test=False, cull_face=False, blend=False)
-        self._program.draw("triangle_strip")
-
-
 def same(a: tuple[object, ...], b: tuple[object, ...]) -> bool:
     """Compare by identity, bytes by value: arrays and Gaussians are never changed in place."""
     return len(a) == len(b) and all(x is y or (isinstance(x, bytes) and x == y) for x, y in zip(a, b))

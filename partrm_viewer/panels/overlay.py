@@ -1,4 +1,4 @@
-"""Overlay: ground, arrow, box, brush, split line, badge and note over a picture; it never takes the mouse."""
+"""Overlay: ground, arrow, box, brush, what is compared, badge and note over a picture; it never takes the mouse."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
+from partrm_viewer.panels.compared import Compared, paint_pill, pill_width
 from partrm_viewer.theme import PULL
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Overlay(QWidget):
         self._note = ""
         self._box: QRectF | None = None
         self._brush: tuple[QPointF, float] | None = None
-        self._split: float | None = None
+        self._compared: Compared | None = None
         self._faint = False
 
     def set_faint(self, faint: bool) -> None:
@@ -76,10 +77,10 @@ class Overlay(QWidget):
         self._brush = None if at is None else (at, radius)
         self.update()
 
-    def set_split(self, x: float | None) -> None:
-        """Show the line between before and after at x, widget pixels."""
-        if x != self._split:
-            self._split = x
+    def set_compared(self, compared: Compared | None) -> None:
+        """Show what belongs to a picture of two states: their names, a line, a scale."""
+        if compared != self._compared:
+            self._compared = compared
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -87,8 +88,6 @@ class Overlay(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for lines in self._ground():
             _paint_lines(painter, lines, max(1.0, lines.width * min(self.width(), self.height())))
-        if self._split is not None:
-            _paint_split(painter, self._split, self.height())
         for at, adds in self._marks():
             _paint_mark(painter, QPointF(*at), adds)
         if (arrow := self._arrow()) is not None:
@@ -105,13 +104,13 @@ class Overlay(QWidget):
                 painter.setPen(QPen(colour, width))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawEllipse(self._brush[0], self._brush[1], self._brush[1])
-        right = 0.0 if self._split is None else self._split
-        for text, x0, x1 in (("Before" if right else "", 0.0, right), (self._badge, right, float(self.width()))):
-            if text and _pill_width(painter, text) + 24 < x1 - x0:
-                _paint_pill(painter, text, x0 + 12, 12)
+        if self._compared is not None:
+            self._compared.paint(painter, self.width(), self.height(), self._badge)
+        elif self._badge and pill_width(painter, self._badge) + 24 < self.width():
+            paint_pill(painter, self._badge, 12, 12)
         if self._note:
-            width = _pill_width(painter, self._note)
-            _paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
+            width = pill_width(painter, self._note)
+            paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
         painter.end()
 
 
@@ -121,20 +120,6 @@ def _paint_lines(painter: QPainter, lines: Lines, width: float) -> None:
     painter.setPen(QPen(colour, width))
     for a, b in lines.segments:
         painter.drawLine(QPointF(*a), QPointF(*b))
-
-
-def _paint_split(painter: QPainter, x: float, height: int) -> None:
-    middle = QPointF(x, height / 2)
-    for colour, width in ((QColor(255, 255, 255, 235), 4.0), (PULL, 1.6)):
-        painter.setPen(QPen(colour, width))
-        painter.drawLine(QPointF(x, 0), QPointF(x, height))
-    painter.setPen(QPen(PULL, 1.6))
-    painter.setBrush(Qt.GlobalColor.white)
-    painter.drawEllipse(middle, 10.0, 10.0)
-    painter.setBrush(PULL)
-    for side in (-1, 1):  # two small heads: it can be moved either way
-        tip, back = middle + QPointF(side * 7.0, 0), side * 3.0
-        painter.drawPolygon(QPolygonF([tip, middle + QPointF(back, -3.0), middle + QPointF(back, 3.0)]))
 
 
 def _paint_mark(painter: QPainter, at: QPointF, adds: bool) -> None:
@@ -170,24 +155,3 @@ def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF) -> None:
     painter.setPen(QPen(PULL, 2.2))
     painter.setBrush(Qt.GlobalColor.white)
     painter.drawEllipse(start, 4.6, 4.6)
-
-
-def _font(painter: QPainter) -> QFont:
-    font = QFont(painter.font())
-    font.setPixelSize(12)
-    font.setWeight(QFont.Weight.DemiBold)
-    return font
-
-
-def _pill_width(painter: QPainter, text: str) -> float:
-    painter.setFont(_font(painter))
-    return painter.fontMetrics().horizontalAdvance(text) + 22.0
-
-
-def _paint_pill(painter: QPainter, text: str, x: float, y: float) -> None:
-    rect = QRectF(x, y, _pill_width(painter, text), 26.0)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(20, 23, 29, 205))
-    painter.drawRoundedRect(rect, 13.0, 13.0)
-    painter.setPen(QColor(255, 255, 255))
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)

@@ -79,8 +79,10 @@ class PhotoPanel(pg.GraphicsView):
         whole, mask = mask.shape, _thinned(mask)
         tint = np.zeros((*mask.shape, 4), np.uint8)
         tint[mask] = (PULL.red(), PULL.green(), PULL.blue(), TINT_ALPHA)
-        border = mask & ~_eroded(mask, max(1, round(max(mask.shape) / 500)))
+        width = max(1, round(max(mask.shape) / 500))
+        border = mask & ~_eroded(mask, width)
         tint[border] = (PULL.red(), PULL.green(), PULL.blue(), 255)
+        tint[_grown(mask, width) & ~mask] = (255, 255, 255, 235)  # a light rim: seen on dark and on blue things, too
         _put(self._tint, tint, whole)
 
     def set_clicks(self, clicks: Sequence[Click]) -> None:
@@ -229,10 +231,16 @@ def _put(item: pg.ImageItem, image: np.ndarray, shape: tuple[int, ...]) -> None:
 
 
 def _eroded(mask: np.ndarray, steps: int) -> np.ndarray:
+    return np.logical_and.reduce(_shifted(mask, steps))
+
+
+def _grown(mask: np.ndarray, steps: int) -> np.ndarray:
+    return np.logical_or.reduce(_shifted(mask, steps))
+
+
+def _shifted(mask: np.ndarray, steps: int) -> list[np.ndarray]:
+    """Return the mask, and it moved by up to so many pixels to each of the four sides."""
     padded = np.pad(mask, steps)
-    result = mask.copy()
     h, w = mask.shape
-    for step in range(1, steps + 1):
-        for dy, dx in ((step, 0), (-step, 0), (0, step), (0, -step)):
-            result &= padded[steps + dy : steps + dy + h, steps + dx : steps + dx + w]
-    return result
+    offsets = [o for step in range(1, steps + 1) for o in ((step, 0), (-step, 0), (0, step), (0, -step))]
+    return [mask, *(padded[steps + dy : steps + dy + h, steps + dx : steps + dx + w] for dy, dx in offsets)]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QFont, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QFont, QMouseEvent, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -35,6 +35,8 @@ KEY, DETAIL, PICTURE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1, Q
 
 class StatesPanel(QListWidget):
     """One cell a state; the shown one has a frame, and so have the lines that lead to it."""
+
+    compare_with = Signal(object)  # the key of the state whose cell was clicked with Ctrl
 
     def __init__(self, show: Callable[[int], None], rename: Callable[[int, str], None]) -> None:
         super().__init__()
@@ -137,6 +139,13 @@ class StatesPanel(QListWidget):
         """Let the user type another name for the shown state."""
         if self.currentItem() is not None:
             self.editItem(self.currentItem())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        item = self.itemAt(event.position().toPoint())
+        if item is not None and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.compare_with.emit(item.data(KEY))
+        else:
+            super().mousePressEvent(event)
 
     def _chosen(self, row: int) -> None:
         if not self._filling and row >= 0:

@@ -286,3 +286,13 @@ def test_a_project_of_the_first_version_has_no_viewpoints(saved: Path) -> None:
 
     read = project.read(changed(saved, old))
     assert read.viewpoints == () and read.view is not None and not read.view.orthographic
+
+
+def test_times_and_what_moved_are_saved(tmp_path: Path) -> None:
+    made = a_project()
+    photo, pull = made.document.snapshots
+    moved = np.arange(len(photo.gaussians)) % 3 == 0
+    pull = replace(pull, times_s=(("part", 0.25), ("completion", 0.5)), moved=moved)
+    made = replace(made, document=replace(made.document, snapshots=(photo, pull)))
+    project.write(tmp_path / "a.partrm", made)
+    assert_same(project.read(tmp_path / "a.partrm"), made)

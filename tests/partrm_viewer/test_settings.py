@@ -12,7 +12,20 @@ from partrm_viewer.settings import Settings
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "settings.json"
-    wanted = Settings("dark", "black", True, False, "once", 4.0, "abc", (3, 4), "/x", ("/a", "/b"), navigation="maya")
+    wanted = Settings(
+        "dark",
+        "black",
+        True,
+        False,
+        "once",
+        4.0,
+        "abc",
+        (3, 4),
+        "/x",
+        ("/a", "/b"),
+        navigation="maya",
+        compare="halves",
+    )
     settings.save(path, wanted)
     assert settings.load(path) == wanted
     assert [p.name for p in path.parent.iterdir()] == ["settings.json"]  # no temporary file is left
@@ -32,6 +45,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         '{"new": 1}',
         '{"ground": "yes"}',
         '{"navigation": "by ear"}',
+        '{"compare": "smell"}',
     ],
 )
 def test_a_damaged_file_gives_the_defaults(tmp_path: Path, text: str) -> None:

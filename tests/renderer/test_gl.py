@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from model.camera import Camera
+from model.gaussians import Gaussians
 from renderer.base import choose
 from renderer.cpu import CpuRenderer
+from renderer.difference import draw_difference
 from tests.renderer.scenes import CAMERA, GOLDEN_SETS, golden_cases, psnr, random_splats
 
 if TYPE_CHECKING:
@@ -180,17 +182,40 @@ def test_a_slow_sort_is_done_elsewhere_and_the_last_order_serves_meanwhile(
 def test_a_coarse_picture_fills_the_frame_buffer(gl: GlRenderer) -> None:
     from vispy import gloo
 
-    from renderer.splat_layer import CoarseTarget
+    from renderer.targets import coarse_target
 
     gl.make_current()
     gaussians = random_splats(200)
     gl.layer.set_gaussians(gaussians)
-    coarse = CoarseTarget()
+    coarse = coarse_target()
     with gloo.FrameBuffer(gloo.RenderBuffer((90, 120))):
-        coarse.draw(lambda camera: gl.layer.draw(camera, (1, 1, 1)), CAMERA, 2)
+        coarse.draw([lambda camera: gl.layer.draw(camera, (1, 1, 1))], CAMERA, 2)
         drawn = gloo.read_pixels((0, 0, 120, 90))[..., :3]
     small = CpuRenderer().render(gaussians, CAMERA.resized(60, 45)).on()
     assert psnr(drawn, np.repeat(np.repeat(small, 2, 0), 2, 1)) > 30
+
+
+def test_a_difference_is_drawn_as_the_slow_one_draws_it(gl: GlRenderer) -> None:
+    from vispy import gloo
+
+    from renderer.targets import difference_target
+
+    gl.make_current()
+    pictures = [random_splats(200), random_splats(200, seed=5)]
+
+    def paint(gaussians: Gaussians) -> Callable[[Camera], None]:
+        def draw(camera: Camera) -> None:
+            gl.layer.set_gaussians(gaussians)
+            gl.layer.draw(camera, (1, 1, 1))
+
+        return draw
+
+    target = difference_target()
+    with gloo.FrameBuffer(gloo.RenderBuffer((90, 120))):
+        target.draw([paint(gaussians) for gaussians in pictures], CAMERA)
+        drawn = gloo.read_pixels((0, 0, 120, 90))[..., :3]
+    expected = draw_difference(*(CpuRenderer().render(gaussians, CAMERA).on() for gaussians in pictures))
+    assert psnr(drawn, expected) > 35
 
 
 def test_software_opengl_is_not_chosen_by_itself(gl: GlRenderer) -> None:

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from model.camera import Camera
-from renderer.overlay import AXES, ORANGE, draw_drag, draw_ground, draw_split, ground, project_segments, round_step
+from renderer.overlay import (
+    AXES,
+    ORANGE,
+    between,
+    draw_drag,
+    draw_ground,
+    draw_split,
+    ground,
+    project_segments,
+    round_step,
+)
 
 CAMERA = Camera.orbit(30, 20, 2.5, 45, 200, 150)
 
@@ -61,3 +71,10 @@ def test_the_split_line_stands_where_it_is_put() -> None:
     touched = np.flatnonzero(drawn.any(axis=(0, 2)))
     assert touched.min() >= 45 and touched.max() <= 55
     assert drawn[:, 50].any(axis=1).all()
+
+
+def test_lines_are_cut_to_a_half_of_the_picture() -> None:
+    a, b = np.array([20.0, 0.0]), np.array([120.0, 100.0])
+    ((start, end),) = between([(b, a)], 70, 100)
+    assert np.allclose(start, (70, 50)) and np.allclose(end, (100, 80))
+    assert between([(a, b)], 130, 200) == [] and len(between([(a, a + np.array([0, 9]))], 10, 30)) == 1
