@@ -32,6 +32,7 @@ class Snapshot:
     motion: Motion | None = None  # of the last drag
     seconds: float | None = None  # how long the prediction took; None where nothing was predicted
     key: int = 0  # stays when the snapshot is renamed
+    notes: tuple[str, ...] = ()  # what the user should know of it, one sentence each
 
     @property
     def predicted(self) -> bool:

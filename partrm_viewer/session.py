@@ -43,12 +43,19 @@ class Session:
         """Show another Document; undo brings back the one before."""
         self._push(document, f"open {document.name}")
 
-    def add_rest(self, document_key: int, state: State) -> bool:
-        """Give the photo its first state; returns False where that photo is no longer open."""
+    def add_rest(self, document_key: int, state: State, step: str = "") -> bool:
+        """Give the photo its first state; returns False where that photo is no longer open.
+
+        step names what the user did to get it, where undo is to bring back what was before.
+        """
         if self.document.key != document_key:
             return False
         document = replace(self.document, snapshots=(), active=0, part=None)
-        self._amend(document.with_snapshot(Snapshot("Photo", state.gaussians, state)))
+        document = document.with_snapshot(Snapshot("Photo", state.gaussians, state))
+        if step:
+            self._push(document, step)
+        else:
+            self._amend(document)
         return True
 
     def select(self, snapshot_key: int, part: Part | None) -> bool:
@@ -82,6 +89,7 @@ class Session:
             prediction.motion,
             seconds,
             new_key(),
+            prediction.notes,
         )
         self._push(self.document.with_snapshot(snapshot), "pull")
         return True

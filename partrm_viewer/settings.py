@@ -30,6 +30,7 @@ class Settings:
     split: tuple[int, ...] = ()  # px, widths of the two panes
     folder: str = ""  # where the last file was opened
     recent: tuple[str, ...] = ()  # paths, newest first
+    live: bool = False  # predictions follow while a part is pulled
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file on top of the recent ones."""
@@ -61,7 +62,7 @@ def load(path: Path) -> Settings:
     for name in ("theme", "background", "play", "geometry", "folder"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
-    for name in ("ground", "upright"):
+    for name in ("ground", "upright", "live"):
         if not isinstance(good.get(name, False), bool):
             del good[name]
     for name, kind in (("split", int), ("recent", str)):

@@ -18,14 +18,12 @@ from partrm_viewer.panels.overlay import Overlay, Segment
 from partrm_viewer.screen import Colour, Screen, image_of
 from partrm_viewer.screens import open_screen
 from partrm_viewer.tools import navigate
-from partrm_viewer.tools.base import Point, Tool
 from renderer.pick import pick
 
 if TYPE_CHECKING:
     from renderer.overlay import Lines
 
 BACKGROUNDS: dict[str, Colour] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
-CLICK_PX = 4.0
 LINE_PX = 7.0  # to either side of the split line, where it can be taken hold of
 
 
@@ -35,6 +33,7 @@ class Pull3D:
 
     grab: np.ndarray  # (3,) world
     T: np.ndarray | None  # (4, 4) the part's motion
+    target: np.ndarray | None = None  # (3,) where the pointer is, if it pulls here
 
 
 class Viewport(QWidget):
@@ -45,17 +44,15 @@ class Viewport(QWidget):
 
     def __init__(self, renderer: str = "auto", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.pull_tool: Tool | None = None
         self._gaussians: Gaussians | None = None
         self._splats: np.ndarray | None = None
-        self._part_mask: np.ndarray | None = None
+        self._hovered: np.ndarray | None = None
+        self._live = False  # what is on screen is a prediction that nobody keeps
         self._pull: Pull3D | None = None
         self._input: Camera | None = None
         self._view: navigate.View | None = None
         self._background = "white"
         self._drag_from: QPointF | None = None
-        self._pulling_from: QPointF | None = None
-        self._far = False
         self._before: Gaussians | None = None
         self._split = 0.5  # of the width
         self._splitting = False  # the line is being moved
@@ -63,6 +60,7 @@ class Viewport(QWidget):
         self.screen_error: PartRMError | None = None
         screen, self.screen_error = open_screen(renderer, self.drawn.emit, self._fall_back_later)
         self.screen_: Screen = screen
+        self.watchers: list[QObject] = []  # event filters that see the mouse before the view does
         self._grounded = False
         self._upright = True
         self._boxed: Gaussians | None = None  # whose corners the next are
@@ -76,7 +74,8 @@ class Viewport(QWidget):
         """Show Gaussians; camera is the input camera, where there is one. Looks from there unless keep_view."""
         keep_view = keep_view and not self.at_home  # the input view stays the input view
         self._gaussians, self._input = gaussians, camera
-        self._splats = self._part_mask = self._pull = None
+        self._splats = self._hovered = self._pull = None
+        self._live = False
         self.screen_.set_gaussians(gaussians)
         if gaussians is None:
             self._view = None
@@ -87,16 +86,38 @@ class Viewport(QWidget):
             self._view = self._on_axis(navigate.home(gaussians, camera))
         self._look()
 
-    def set_part(self, splats: np.ndarray | None, mask: np.ndarray | None = None) -> None:
-        """Light up a part: splats (N,) bool, mask (H, W) bool in the input view."""
-        self._splats, self._part_mask = splats, mask
-        self.screen_.set_part(splats)
+    def set_part(self, splats: np.ndarray | None) -> None:
+        """Light up a part: splats (N,) bool."""
+        self._splats = splats
+        if splats is not None:
+            self._hovered = None
+        self._tint()
+
+    def set_hovered(self, splats: np.ndarray | None) -> None:
+        """Light up, instead of the part, what a press would take: (N,) bool; None: the part again."""
+        if splats is not self._hovered:
+            self._hovered = splats
+            self._tint()
+
+    def set_pull(self, grab: np.ndarray | None, T: np.ndarray | None, target: np.ndarray | None = None) -> None:
+        """Move the part by T (4, 4) and draw the arrow of its grabbed point (3,); None, None lets it snap back.
+
+        target (3,): where the arrow ends; else where the part takes the point.
+        """
+        self._pull = Pull3D(grab, T, target) if grab is not None else None
+        if T is not None:
+            self.set_hovered(None)
+        self.screen_.set_motion(T)
         self._look()
 
-    def set_pull(self, grab: np.ndarray | None, T: np.ndarray | None) -> None:
-        """Move the part by T (4, 4) and draw the arrow of its grabbed point (3,); None, None lets it snap back."""
-        self._pull = Pull3D(grab, T) if grab is not None else None
-        self.screen_.set_motion(T)
+    def set_live(self, gaussians: Gaussians | None) -> None:
+        """Put a prediction that is not kept on screen, in the place of what is shown; None takes it away."""
+        if gaussians is None and not self._live:
+            return
+        self._live = gaussians is not None
+        self.screen_.set_gaussians(self._gaussians if gaussians is None else gaussians)
+        if gaussians is None:
+            self.screen_.set_part(self._splats)
         self._look()
 
     def compare(self, before: Gaussians | None) -> None:
@@ -146,6 +167,11 @@ class Viewport(QWidget):
             self._look()
 
     @property
+    def gaussians(self) -> Gaussians | None:
+        """Return the Gaussians of the shown state."""
+        return self._gaussians
+
+    @property
     def part(self) -> np.ndarray | None:
         """Return which Gaussians are lit up, (N,) bool."""
         return self._splats
@@ -186,6 +212,15 @@ class Viewport(QWidget):
             pixels = draw_split(pixels, self._split)
         return image_of(pixels)
 
+    def watch(self, watcher: QObject) -> None:
+        """Let an event filter see the mouse before the view does; what it takes, the view does not."""
+        self.watchers.append(watcher)
+        self.screen_.widget.installEventFilter(watcher)
+
+    def shows_present(self, position: QPointF) -> bool:
+        """Tell whether the shown state is at a place of the widget, and not what it is compared with, or the line."""
+        return not self._on_split(position) and not self._left_of_split(position)
+
     def close_screen(self) -> None:
         """Let go of threads and graphics memory."""
         self.screen_.close()
@@ -198,7 +233,8 @@ class Viewport(QWidget):
         widget.setMouseTracking(True)
         widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         widget.setAcceptDrops(False)
-        widget.installEventFilter(self)
+        for watcher in (self, *self.watchers):  # the last one is asked first
+            widget.installEventFilter(watcher)
         widget.setGeometry(self.rect())
         widget.show()
         self.overlay.raise_()
@@ -214,7 +250,8 @@ class Viewport(QWidget):
         if self.screen_.name == "OpenGL":
             old = self.screen_
             self.screen_, _ = open_screen("cpu", self.drawn.emit, self._fall_back_later)
-            old.widget.removeEventFilter(self)
+            for watcher in (self, *self.watchers):
+                old.widget.removeEventFilter(watcher)
             old.widget.hide()
             old.close()
             self.screen_.set_gaussians(self._gaussians)
@@ -228,6 +265,10 @@ class Viewport(QWidget):
     def _on_axis(self, view: navigate.View) -> navigate.View:
         as_photo = self._input if not self._upright else None
         return replace(view, up=navigate.UP if as_photo is None else as_photo.T_world_camera[:3, 1])
+
+    def _tint(self) -> None:
+        self.screen_.set_part(self._splats if self._hovered is None else self._hovered)
+        self._look()
 
     def _look(self) -> None:
         camera = self.camera()
@@ -253,8 +294,9 @@ class Viewport(QWidget):
         if self._pull is None or camera is None:
             return None
         T = np.eye(4) if self._pull.T is None else self._pull.T
-        points = np.stack([self._pull.grab, T[:3, :3] @ self._pull.grab + T[:3, 3]])
-        pixels, depth = camera.project(points)
+        moved = T[:3, :3] @ self._pull.grab + T[:3, 3]
+        end = moved if self._pull.target is None else self._pull.target
+        pixels, depth = camera.project(np.stack([self._pull.grab, end]))
         if (depth <= 0).any():
             return None
         a, b = pixels / self.devicePixelRatioF()
@@ -291,13 +333,9 @@ class Viewport(QWidget):
 
     def _press(self, event: QMouseEvent) -> None:
         self.setFocus()
-        self._far = False
         left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         if left and self._on_split(event.position()):
             self._splitting = True
-        elif left and self._on_part(event.position()) and self.pull_tool is not None:
-            self._pulling_from = event.position()
-            self.pull_tool.press(self._image_px(event.position()))
         else:
             self._drag_from = event.position()
 
@@ -306,10 +344,6 @@ class Viewport(QWidget):
         if self._splitting:
             self._split = min(max(at.x() / max(self.width(), 1), 0.02), 0.98)  # it can always be taken hold of again
             self._place_split()
-        elif self._pulling_from is not None and self.pull_tool is not None:
-            step = at - self._pulling_from
-            self._far = self._far or step.manhattanLength() > CLICK_PX
-            self.pull_tool.move(self._image_px(at), self._far)
         elif self._drag_from is not None and event.buttons() and self._view is not None:
             step = (at - self._drag_from) * self.devicePixelRatioF()
             self._drag_from = at
@@ -323,13 +357,10 @@ class Viewport(QWidget):
                 self._view = navigate.orbit(self._view, step.x(), step.y())
             self._look()
         else:
-            shape = Qt.CursorShape.PointingHandCursor if self._on_part(at) else Qt.CursorShape.ArrowCursor
-            self.screen_.widget.setCursor(Qt.CursorShape.SplitHCursor if self._on_split(at) else shape)
+            shape = Qt.CursorShape.SplitHCursor if self._on_split(at) else Qt.CursorShape.ArrowCursor
+            self.screen_.widget.setCursor(shape)
 
     def _release(self, event: QMouseEvent) -> None:
-        if self._pulling_from is not None and self.pull_tool is not None:
-            self._pulling_from = None
-            self.pull_tool.release(self._image_px(event.position()))
         self._drag_from = None
         self._splitting = False
 
@@ -348,20 +379,6 @@ class Viewport(QWidget):
         if self._view is not None:
             self._view = navigate.zoom(self._view, event.angleDelta().y() / 120)
             self._look()
-
-    def _image_px(self, position: QPointF) -> Point:
-        camera, source = self.camera(), self._input
-        assert camera is not None and source is not None
-        at = position * self.devicePixelRatioF()
-        scale = source.fx / camera.fx
-        return ((at.x() - camera.cx) * scale + source.cx, (at.y() - camera.cy) * scale + source.cy)
-
-    def _on_part(self, position: QPointF) -> bool:
-        if not self.at_home or self._part_mask is None or self._left_of_split(position):
-            return False
-        x, y = (int(np.floor(v)) for v in self._image_px(position))
-        h, w = self._part_mask.shape
-        return 0 <= x < w and 0 <= y < h and bool(self._part_mask[y, x])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,11 +16,13 @@ from model.drag import Drag
 from model.errors import PartRMError
 from model.gaussians import Gaussians
 from model.progress import Progress
+from model.stages.atlas import Atlas
 from model.stages.state import Motion, Part, Prediction, State
 from partrm_viewer import outlining
 from partrm_viewer.document import Document, Snapshot, open_image, open_splats
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.jobs import Job, Jobs
+from partrm_viewer.notes import notes_on
 from partrm_viewer.outlining import Outlining, lies_on
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.project import read as read_project
@@ -64,6 +67,7 @@ class Workbench:
         self._engine = engine
         self._face = face
         self._current: dict[str, Job] = {}  # about -> the newest job of that kind, while it lasts
+        self._atlases: WeakKeyDictionary[State, Atlas] = WeakKeyDictionary()
         self.outlining = Outlining(session, jobs, engine, face)
         session.on_change(self._look_ahead)
 
@@ -81,6 +85,10 @@ class Workbench:
     def running(self) -> str:
         """Name a job that closing would stop; nothing where there is none."""
         return next((job.name for job in self._current.values()), "")
+
+    def atlas(self, state: State) -> Atlas | None:
+        """Return the parts of a state that move; None as long as they are not known."""
+        return self._atlases.get(state)
 
     def warm_up(self) -> None:
         """Load the model before it is asked for."""
@@ -154,7 +162,7 @@ class Workbench:
 
         def done(value: tuple[State, float]) -> None:
             state, seconds = value
-            if self._session.add_rest(document.key, state):
+            if self._session.add_rest(document.key, state, "object box" if box is not None else ""):
                 self._face.say(f"{document.name}: {len(state.gaussians):,} splats in {seconds:.2f} s")
 
         self._start("object", f"Building {document.name} in 3D", run, done)
@@ -251,6 +259,9 @@ class Workbench:
 
         def done(value: tuple[Prediction, float]) -> None:
             prediction, seconds = value
+            if prediction.motion is not None:
+                asked = notes_on(prediction.motion, drag, gesture.state)
+                prediction = replace(prediction, notes=(*prediction.notes, *asked))
             if self._session.add_prediction(source.key, drag, prediction, seconds):
                 self._face.say(told(self._session.document.snapshots[-1]))
 
@@ -264,10 +275,22 @@ class Workbench:
         self._prepare(shown.state)
 
     def _prepare(self, state: State) -> None:
+        """Find the parts of a state, so that they light up under the pointer; then do the rest."""
+
+        def look(progress: Progress) -> Atlas:
+            return self._atlases.get(state) or self._engine.predictor(progress).atlas(state, progress)
+
+        def found(atlas: Atlas) -> None:
+            self._atlases[state] = atlas
+            self._jobs.submit(Job("Looking ahead", run, lambda _: None, failed, idle=True))
+
         def run(progress: Progress) -> None:
             self._engine.predictor(progress).prepare(state, progress)
 
-        self._jobs.submit(Job("Looking ahead", run, lambda _: None, lambda e: self._face.tell(e, "part"), idle=True))
+        def failed(error: PartRMError) -> None:
+            self._face.tell(error, "part")
+
+        self._jobs.submit(Job("Looking for parts", look, found, failed, idle=True))
 
     def _start(
         self,
@@ -322,4 +345,5 @@ def told(snapshot: Snapshot) -> str:
         words.append(how if snapshot.motion.confidence > SURE else f"perhaps {how}")
     if snapshot.seconds is not None:
         words.append(f"predicted in {snapshot.seconds:.2f} s")
+    words += snapshot.notes
     return " · ".join(words)

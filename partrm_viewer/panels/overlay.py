@@ -39,6 +39,8 @@ class Overlay(QWidget):
         self._ground = ground
         self._badge = ""
         self._note = ""
+        self._details: tuple[str, ...] = ()
+        self._hint: tuple[str, QPointF] | None = None
         self._box: QRectF | None = None
         self._brush: tuple[QPointF, float] | None = None
         self._split: float | None = None
@@ -59,6 +61,29 @@ class Overlay(QWidget):
     def badge(self) -> str:
         """Return the word in the corner."""
         return self._badge
+
+    def set_details(self, lines: tuple[str, ...]) -> None:
+        """Show small lines under the word in the corner."""
+        if lines != self._details:
+            self._details = lines
+            self.update()
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Return the lines under the word in the corner."""
+        return self._details
+
+    def set_hint(self, text: str, at: QPointF | None) -> None:
+        """Show a sentence beside the pointer, widget pixels."""
+        hint = (text, QPointF(at)) if text and at is not None else None
+        if hint != self._hint:
+            self._hint = hint
+            self.update()
+
+    @property
+    def hint(self) -> str:
+        """Return the sentence beside the pointer."""
+        return self._hint[0] if self._hint is not None else ""
 
     def set_note(self, text: str) -> None:
         """Show a line in the middle."""
@@ -109,6 +134,14 @@ class Overlay(QWidget):
         for text, x0, x1 in (("Before" if right else "", 0.0, right), (self._badge, right, float(self.width()))):
             if text and _pill_width(painter, text) + 24 < x1 - x0:
                 _paint_pill(painter, text, x0 + 12, 12)
+        if self._badge:
+            for row, text in enumerate(self._details):
+                _paint_line(painter, text, right + 12, 44 + 20 * row, self.width() - right - 24)
+        if self._hint is not None:
+            text, at = self._hint
+            x = min(at.x() + 14, self.width() - _line_width(painter, text) - 4)
+            y = at.y() + 20 if at.y() + 44 < self.height() else at.y() - 30
+            _paint_line(painter, text, max(x, 4.0), y, self.width() - 8)
         if self._note:
             width = _pill_width(painter, self._note)
             _paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
@@ -172,16 +205,35 @@ def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF) -> None:
     painter.drawEllipse(start, 4.6, 4.6)
 
 
-def _font(painter: QPainter) -> QFont:
+def _font(painter: QPainter, size_px: int = 12, weight: QFont.Weight = QFont.Weight.DemiBold) -> QFont:
     font = QFont(painter.font())
-    font.setPixelSize(12)
-    font.setWeight(QFont.Weight.DemiBold)
+    font.setPixelSize(size_px)
+    font.setWeight(weight)
     return font
 
 
 def _pill_width(painter: QPainter, text: str) -> float:
     painter.setFont(_font(painter))
     return painter.fontMetrics().horizontalAdvance(text) + 22.0
+
+
+def _line_width(painter: QPainter, text: str) -> float:
+    painter.setFont(_font(painter, 11, QFont.Weight.Medium))
+    return painter.fontMetrics().horizontalAdvance(text) + 16.0
+
+
+def _paint_line(painter: QPainter, text: str, x: float, y: float, room: float) -> None:
+    """Paint a small line of text on a dark ground, shortened to the room that there is."""
+    width = min(_line_width(painter, text), room)
+    if width < 40:
+        return
+    rect = QRectF(x, y, width, 18.0)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(20, 23, 29, 205))
+    painter.drawRoundedRect(rect, 6.0, 6.0)
+    painter.setPen(QColor(255, 255, 255))
+    shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, round(width - 14))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, shown)
 
 
 def _paint_pill(painter: QPainter, text: str, x: float, y: float) -> None:

@@ -24,6 +24,8 @@ from model.drag import Drag
 from model.errors import DragError, ImageError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
+from model.stages.atlas import Atlas
+from model.stages.rigid import aim_of
 from model.stages.state import Click, Motion, Outline, Part, Prediction, State
 from partrm_viewer import dialogs
 from partrm_viewer.app import application
@@ -107,6 +109,26 @@ class FakePipeline:
     def prepare(self, state: State, progress: Progress = silent) -> None:
         self.prepared.append(state)
 
+    def atlas(self, state: State, progress: Progress = silent) -> Atlas:
+        """Know one part, the left half; the right half does not move."""
+        self.hold(progress)
+        h, w = state.mask.shape
+        crop = state.camera.cropped(0, (h - w) / 2, w, w).resized(64, 64)
+        at = (np.arange(64) + 0.5) * w / 64
+        left = at < w / 2
+        pixels = np.where(left & (np.abs(at - w / 2) < h / 2)[:, None], 0, -1).astype(np.int8)
+        pixel, depth = state.camera.project(state.gaussians.positions)
+        col, row = np.clip(pixel.astype(int) // 4, 0, [w // 4 - 1, h // 4 - 1]).T
+        nearest = np.full((h // 4, w // 4), np.inf)
+        np.minimum.at(nearest, (row, col), depth)
+        seen = depth < nearest[row, col] + 0.1
+        splats = np.where(pixel[:, 0] < w / 2, 0, -1).astype(np.int8)
+        shown = state.camera.cropped(0, (h - w) / 2, w, w).resized(w // 4, w // 4)
+        depths = np.full((w // 4, w // 4), -np.inf, np.float32)
+        rows, cols, own, inside = shown.cells(state.gaussians.positions[seen])
+        depths[rows[inside], cols[inside]] = own[inside]
+        return Atlas(crop, pixels, splats, seen, depths)
+
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         self.calls.append("part")
         self.hold(progress)
@@ -151,8 +173,9 @@ class FakePipeline:
         return replace(part, click_px=at_px)
 
     def motion(self, state: State, part: Part, drag: Drag) -> Motion:
-        amount, miss = SLIDE.solve(part.grab, state.camera, drag.end_px, (-1.0, 1.0))
-        return Motion(SLIDE, amount, miss, 0.8)
+        aim = aim_of(drag, part.grab, state.camera)
+        amount, miss = SLIDE.solve(aim.grab, aim.camera, aim.end_px, (-1.0, 1.0))
+        return Motion(SLIDE, amount, aim.scale * miss, 0.8)
 
     def predict(
         self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent
