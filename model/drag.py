@@ -40,14 +40,18 @@ class Drag:
         return float(np.hypot(self.end_px[0] - self.start_px[0], self.end_px[1] - self.start_px[1]))
 
 
-def seen_drag(photo: Camera, sight: Sight, from_px: tuple[float, float] | None = None) -> Drag:
+def seen_drag(
+    photo: Camera, sight: Sight, from_px: tuple[float, float] | None = None, reached: np.ndarray | None = None
+) -> Drag:
     """Project a pull in the world into the input view.
 
     from_px: where the input view sees the part, if it does not see the grabbed point; the pull is carried there.
+    reached (3,): where the part takes the grabbed point, if that is known: the target does not tell how deep it goes.
     """
-    (start, end), depth = photo.project(np.array([sight.grab, sight.target]))
+    goal = np.array(sight.target) if reached is None else reached
+    (start, end), depth = photo.project(np.stack([sight.grab, goal]))
     if from_px is not None:
         there = photo.unproject(np.array(from_px), depth[0])
-        end = photo.project(there + np.subtract(sight.target, sight.grab))[0]
+        end = photo.project(there + goal - sight.grab)[0]
         start = np.array(from_px)
     return Drag((float(start[0]), float(start[1])), (float(end[0]), float(end[1])), sight)

@@ -197,7 +197,7 @@ class Pulling:
         gesture = self.tool.gesture
         if gesture is None or gesture.motion is None or gesture.drag is None or gesture.released:
             return
-        notes = notes_on(gesture.motion, gesture.drag, gesture.state)
+        notes = notes_on(gesture.motion, gesture.drag, gesture.state, gesture.part)
         self._window.say(" · ".join(notes))
         if self._window.settings.live:
             self.live_predictions.follow(gesture)

@@ -177,6 +177,11 @@ class Viewport(QWidget):
         return self._splats
 
     @property
+    def hovered(self) -> np.ndarray | None:
+        """Return which Gaussians a press would take, (N,) bool, where that is shown."""
+        return self._hovered
+
+    @property
     def motion(self) -> np.ndarray | None:
         """Return how the part is moved by the preview, (4, 4)."""
         return self._pull.T if self._pull is not None else None

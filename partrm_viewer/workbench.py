@@ -250,19 +250,22 @@ class Workbench:
             return
         source: Snapshot = gesture.source
 
-        def run(progress: Progress) -> tuple[Prediction, float]:
+        def run(progress: Progress) -> tuple[Drag, Prediction, float]:
             predictor = self._engine.predictor(progress)
             start = time.perf_counter()
             # The part job of the same gesture ran before this one, so its part is known by now.
-            prediction = predictor.predict(gesture.state, [drag], gesture.part, progress)
-            return prediction, time.perf_counter() - start
+            part, asked = gesture.part, drag
+            if part is not None and drag.sight is not None:
+                asked = gesture.along(drag, predictor.motion(gesture.state, part, drag))
+            prediction = predictor.predict(gesture.state, [asked], part, progress)
+            return asked, prediction, time.perf_counter() - start
 
-        def done(value: tuple[Prediction, float]) -> None:
-            prediction, seconds = value
+        def done(value: tuple[Drag, Prediction, float]) -> None:
+            asked, prediction, seconds = value
             if prediction.motion is not None:
-                asked = notes_on(prediction.motion, drag, gesture.state)
-                prediction = replace(prediction, notes=(*prediction.notes, *asked))
-            if self._session.add_prediction(source.key, drag, prediction, seconds):
+                notes = notes_on(prediction.motion, asked, gesture.state, prediction.part)
+                prediction = replace(prediction, notes=(*prediction.notes, *notes))
+            if self._session.add_prediction(source.key, asked, prediction, seconds):
                 self._face.say(told(self._session.document.snapshots[-1]))
 
         self._start("pull", "Predicting", run, done, lambda: self._face.pull_ended(gesture))

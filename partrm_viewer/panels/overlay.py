@@ -138,9 +138,9 @@ class Overlay(QWidget):
             for row, text in enumerate(self._details):
                 _paint_line(painter, text, right + 12, 44 + 20 * row, self.width() - right - 24)
         if self._hint is not None:
-            text, at = self._hint
-            x = min(at.x() + 14, self.width() - _line_width(painter, text) - 4)
-            y = at.y() + 20 if at.y() + 44 < self.height() else at.y() - 30
+            text, tip = self._hint
+            x = min(tip.x() + 14, self.width() - _line_width(painter, text) - 4)
+            y = tip.y() + 20 if tip.y() + 44 < self.height() else tip.y() - 30
             _paint_line(painter, text, max(x, 4.0), y, self.width() - 8)
         if self._note:
             width = _pill_width(painter, self._note)

@@ -117,6 +117,11 @@ class PhotoPanel(pg.GraphicsView):
         tint: np.ndarray | None = self._tint.image
         return tint
 
+    def hovered(self) -> np.ndarray | None:
+        """Return what is lit up under the pointer, RGBA."""
+        tint: np.ndarray | None = self._hovered.image
+        return tint
+
     def set_drag(self, drag: Drag | None, faint: bool = False) -> None:
         """Show a pull as an arrow; faint for one that has been."""
         self._drag = drag

@@ -56,6 +56,13 @@ class Gesture:
         (a, b, c), (x, y, z) = self.grip.point.tolist(), self.grip.target(at_px).tolist()
         return seen_drag(self.state.camera, Sight((a, b, c), (x, y, z), self.grip.camera), self.start_px)
 
+    def along(self, drag: Drag, motion: Motion | None) -> Drag:
+        """Return a drag as the input view sees it where the part's motion is known: it tells how deep a pull goes."""
+        if drag.sight is None or motion is None:
+            return drag
+        reached = motion.T[:3, :3] @ np.array(drag.sight.grab) + motion.T[:3, 3]
+        return seen_drag(self.state.camera, drag.sight, self.start_px, reached)
+
 
 class Host(Protocol):
     """What the tool needs from the window."""
@@ -139,4 +146,5 @@ class PullTool:
         if gesture is None or gesture.drag is None:
             return
         gesture.motion = self._host.motion_of(gesture) if gesture.part is not None else None
+        gesture.drag = gesture.along(gesture.drag, gesture.motion)
         self._host.show_pull(gesture)

@@ -117,24 +117,22 @@ class FakePipeline:
         at = (np.arange(64) + 0.5) * w / 64
         left = at < w / 2
         pixels = np.where(left & (np.abs(at - w / 2) < h / 2)[:, None], 0, -1).astype(np.int8)
-        pixel, depth = state.camera.project(state.gaussians.positions)
-        col, row = np.clip(pixel.astype(int) // 4, 0, [w // 4 - 1, h // 4 - 1]).T
-        nearest = np.full((h // 4, w // 4), np.inf)
-        np.minimum.at(nearest, (row, col), depth)
-        seen = depth < nearest[row, col] + 0.1
+        points = state.gaussians.positions.astype(np.float64)
+        pixel, _ = state.camera.project(points)
+        outwards = np.where(np.abs(points) > 0.499, np.sign(points), 0.0)
+        seen = (outwards * (state.camera.position - points)).sum(1) > 0
         splats = np.where(pixel[:, 0] < w / 2, 0, -1).astype(np.int8)
-        shown = state.camera.cropped(0, (h - w) / 2, w, w).resized(w // 4, w // 4)
-        depths = np.full((w // 4, w // 4), -np.inf, np.float32)
-        rows, cols, own, inside = shown.cells(state.gaussians.positions[seen])
-        depths[rows[inside], cols[inside]] = own[inside]
+        depths = np.full((64, 64), -np.inf, np.float32)
+        rows, cols, own, _ = crop.cells(points[seen])
+        depths[rows, cols] = own
         return Atlas(crop, pixels, splats, seen, depths)
 
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         self.calls.append("part")
         self.hold(progress)
         x, y = int(click_px[0]), int(click_px[1])
-        h, w = state.mask.shape
-        if not (0 <= x < w and 0 <= y < h and state.mask[y, x]):
+        w = state.mask.shape[1]
+        if not state.mask[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].any():  # just beside the object is near enough
             raise DragError("There is nothing to pull here.", "Press on the object.")
         masks = [state.mask & (np.arange(w) < w * share) for share in (1 / 2, 5 / 8, 3 / 4)]
         outlines = tuple(Outline(mask, 0.9) for mask in masks)
