@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from model.drag import Drag
 from model.errors import PartRMError
 from model.progress import Progress
-from model.stages.state import Prediction
+from model.stages.state import Prediction, State
 from partrm_viewer.engine import Engine
 from partrm_viewer.jobs import Job, Jobs
 from partrm_viewer.tools.pull import Gesture
@@ -27,7 +29,7 @@ class Live:
         self._jobs, self._engine, self._show, self._tell = jobs, engine, show, tell
         self._job: Job | None = None
         self._wanted: tuple[Gesture, Drag] | None = None
-        self._asked: Drag | None = None
+        self.asked: Drag | None = None  # the last drag that was sent
 
     @property
     def busy(self) -> bool:
@@ -36,13 +38,13 @@ class Live:
 
     def follow(self, gesture: Gesture) -> None:
         """Predict where a pull leads as it stands; the part must be known."""
-        if gesture.drag is not None and gesture.drag != self._asked:
+        if gesture.drag is not None and gesture.drag != self.asked:
             self._wanted = (gesture, gesture.drag)
             self._next()
 
     def stop(self) -> None:
         """Predict no more; what is on its way is dropped."""
-        self._wanted = self._asked = None
+        self._wanted = self.asked = None
         if self._job is not None:
             self._jobs.cancel(self._job)
 
@@ -51,7 +53,7 @@ class Live:
             return
         (gesture, drag), self._wanted = self._wanted, None
         part = gesture.part
-        self._asked = drag
+        self.asked = drag
 
         def run(progress: Progress) -> tuple[Prediction, float]:
             start = time.perf_counter()
@@ -75,3 +77,14 @@ class Live:
             self._next()
 
         self._job = self._jobs.submit(Job("Predicting while you pull", run, done, failed, cancelled, brief=True))
+
+
+def part_in(before: State, prediction: Prediction) -> np.ndarray | None:
+    """Find the part among a prediction's Gaussians, (N,) bool, where it kept those of before in their order."""
+    was, now, part = before.gaussians.positions, prediction.state.gaussians.positions, prediction.part
+    if part is None or len(now) < len(was):
+        return None
+    rest = ~part.splats
+    if not np.array_equal(now[: len(was)][rest], was[rest]):
+        return None
+    return np.concatenate([part.splats, np.zeros(len(now) - len(was), bool)])

@@ -15,7 +15,7 @@ from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine
 from partrm_viewer.hovering import Hovering
 from partrm_viewer.jobs import Jobs
-from partrm_viewer.live import Live
+from partrm_viewer.live import Live, part_in
 from partrm_viewer.notes import notes_on
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.screen import timer
@@ -206,7 +206,9 @@ class Pulling:
         if gesture is not self.tool.gesture or gesture.released or not self._window.settings.live:
             return
         gesture.live_s = seconds
-        self._window.parts.viewport.set_live(prediction.state.gaussians)
+        T = prediction.motion.T if prediction.motion is not None else None
+        splats = part_in(gesture.state, prediction) if T is not None else None
+        self._window.parts.viewport.set_live(prediction.state.gaussians, splats, T)
         self._window.showing.badge(gesture)
 
     def _end_live(self) -> None:

@@ -48,6 +48,7 @@ class Viewport(QWidget):
         self._splats: np.ndarray | None = None
         self._hovered: np.ndarray | None = None
         self._live = False  # what is on screen is a prediction that nobody keeps
+        self._live_T: np.ndarray | None = None  # (4, 4) how it has moved the part
         self._pull: Pull3D | None = None
         self._input: Camera | None = None
         self._view: navigate.View | None = None
@@ -107,17 +108,22 @@ class Viewport(QWidget):
         self._pull = Pull3D(grab, T, target) if grab is not None else None
         if T is not None:
             self.set_hovered(None)
-        self.screen_.set_motion(T)
+        self._move_part()
         self._look()
 
-    def set_live(self, gaussians: Gaussians | None) -> None:
-        """Put a prediction that is not kept on screen, in the place of what is shown; None takes it away."""
+    def set_live(
+        self, gaussians: Gaussians | None, splats: np.ndarray | None = None, T: np.ndarray | None = None
+    ) -> None:
+        """Put a prediction that is not kept on screen, in the place of what is shown; None takes it away.
+
+        splats (N,) bool: the part in it, where that is known; the prediction has moved it by T (4, 4) already.
+        """
         if gaussians is None and not self._live:
             return
-        self._live = gaussians is not None
+        self._live, self._live_T = gaussians is not None, T if splats is not None else None
         self.screen_.set_gaussians(self._gaussians if gaussians is None else gaussians)
-        if gaussians is None:
-            self.screen_.set_part(self._splats)
+        self.screen_.set_part(self._splats if gaussians is None else splats)
+        self._move_part()
         self._look()
 
     def compare(self, before: Gaussians | None) -> None:
@@ -271,7 +277,16 @@ class Viewport(QWidget):
         as_photo = self._input if not self._upright else None
         return replace(view, up=navigate.UP if as_photo is None else as_photo.T_world_camera[:3, 1])
 
+    def _move_part(self) -> None:
+        """Move the part to where the pull has it; between two live predictions, on from where the last has it."""
+        T = self.motion
+        if self._live and T is not None:
+            T = T @ np.linalg.inv(self._live_T) if self._live_T is not None else None
+        self.screen_.set_motion(T)
+
     def _tint(self) -> None:
+        if self._live:
+            return
         self.screen_.set_part(self._splats if self._hovered is None else self._hovered)
         self._look()
 
