@@ -34,7 +34,7 @@ class Hovering:
     def over_splats(self, spot: Spot | None, at: QPointF | None) -> None:
         """Show what a press in the 3D view would do."""
         overlay = self._window.parts.viewport.overlay
-        if at is None or spot is None or self._window.pulling.pressed:
+        if at is None or spot is None or self._busy:
             self.clear()
             return
         atlas = self._window.bench.atlas(spot.state)
@@ -58,10 +58,14 @@ class Hovering:
         """Do nothing more by itself."""
         self._read.stop()
 
+    @property
+    def _busy(self) -> bool:
+        return self._window.pulling.pressed or self._window.bench.predicting
+
     def _over_photo(self, at_px: Point | None) -> None:
         window = self._window
         shown, photo = window.session.document.shown, window.parts.photo
-        if at_px is None or window.pulling.pressed or shown is None or shown.state is None:
+        if at_px is None or self._busy or shown is None or shown.state is None:
             self.clear()
         elif window.pulling.in_hand():
             state, atlas, outline = shown.state, window.bench.atlas(shown.state), window.bench.outlining.mask()
