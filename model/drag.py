@@ -46,7 +46,7 @@ def seen_drag(
     """Project a pull in the world into the input view.
 
     from_px: where the input view sees the part, if it does not see the grabbed point; the pull is carried there.
-    reached (3,): where the part takes the grabbed point, if that is known: the target does not tell how deep it goes.
+    reached (3,): what the pointer is on where that is known: the target does not tell how deep it goes.
     """
     goal = np.array(sight.target) if reached is None else reached
     (start, end), depth = photo.project(np.stack([sight.grab, goal]))

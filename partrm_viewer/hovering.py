@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF
 from model.stages.atlas import Atlas
 from model.stages.state import State
 from partrm_viewer.outlining import lies_on
+from partrm_viewer.panels.overlay import Overlay
 from partrm_viewer.screen import timer
 from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.pull3d import Spot
@@ -34,7 +35,7 @@ class Hovering:
     def over_splats(self, spot: Spot | None, at: QPointF | None) -> None:
         """Show what a press in the 3D view would do."""
         overlay = self._window.parts.viewport.overlay
-        if at is None or spot is None or self._busy:
+        if at is None or spot is None or self._window.pulling.pressed:
             self.clear()
             return
         atlas = self._window.bench.atlas(spot.state)
@@ -58,14 +59,10 @@ class Hovering:
         """Do nothing more by itself."""
         self._read.stop()
 
-    @property
-    def _busy(self) -> bool:
-        return self._window.pulling.pressed or self._window.bench.predicting
-
     def _over_photo(self, at_px: Point | None) -> None:
         window = self._window
         shown, photo = window.session.document.shown, window.parts.photo
-        if at_px is None or self._busy or shown is None or shown.state is None:
+        if at_px is None or window.pulling.pressed or shown is None or shown.state is None:
             self.clear()
         elif window.pulling.in_hand():
             state, atlas, outline = shown.state, window.bench.atlas(shown.state), window.bench.outlining.mask()
@@ -94,7 +91,7 @@ class Hovering:
             photo.set_hovered(np.asarray(atlas.pixels == part), atlas.window(state.camera))
             viewport.set_hovered(np.asarray(atlas.splats == part))
 
-    def _say(self, text: str, overlay: object = None, at: QPointF | None = None) -> None:
+    def _say(self, text: str, overlay: Overlay | None = None, at: QPointF | None = None) -> None:
         """Put a sentence under the pointer, in one of the two views, until it has been read."""
         views = (self._window.parts.photo.overlay, self._window.parts.viewport.overlay)
         if text != self._said:

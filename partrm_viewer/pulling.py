@@ -138,8 +138,8 @@ class Pulling:
         return self._window.bench.atlas(state)
 
     def in_hand(self) -> bool:
-        """Tell whether the pull tool is chosen."""
-        return self._window.parts.photo.tool is self.tool
+        """Tell whether a press would pull: the tool is chosen, and no earlier pull is being predicted."""
+        return self._window.parts.photo.tool is self.tool and not self._window.bench.predicting
 
     def over_splats(self, spot: Spot | None, at: QPointF | None) -> None:
         """Show what a press in the 3D view would do."""

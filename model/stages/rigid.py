@@ -17,6 +17,7 @@ from model.stages.state import Motion, Part
 TURN_LIMITS_RAD = (-2.4, 2.4)
 SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
 MISS = 0.0065  # how far from the path a drag may end, as a part of the crop's side
+LOOSE = 2.0  # by how much more from the side: surfaces are guesses there, and hands less sure where a part goes
 CLOSING = 0.3  # cost of moving against the way that the part opens
 AMOUNTS = 120  # steps in which a joint's amounts are scanned
 OFFSET = 0.015  # how far a hinge usually lies from the edge, world units
@@ -146,6 +147,7 @@ class Aim:
     camera: Camera
     end_px: tuple[float, float]  # that camera's pixels
     scale: float = 1.0  # input view pixels for one of them, where the point is
+    loose: float = 1.0  # how many times further from the path than in the input view such a drag may end
 
     def miss_px(self, points: np.ndarray) -> np.ndarray:
         """Return how far (K, 3) points are seen from there, (K,) input view pixels; infinite behind the camera."""
@@ -161,7 +163,10 @@ def aim_of(drag: Drag, grab: np.ndarray, camera: Camera) -> Aim:
     seen = drag.sight.camera
     held = np.array(drag.sight.grab)
     end, depth = seen.project(np.array(drag.sight.target))
-    return Aim(held, seen, (float(end[0]), float(end[1])), camera.fx / camera.project(held)[1] * depth / seen.fx)
+    scale = float(camera.fx / camera.project(held)[1] * depth / seen.fx)
+    ours, theirs = camera.position - held, seen.position - held
+    beside = 1 - float(ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs))  # 0 in the input view, 2 behind
+    return Aim(held, seen, (float(end[0]), float(end[1])), scale, 1 + LOOSE * beside)
 
 
 def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], side_px: float) -> Motion:
@@ -201,7 +206,7 @@ def _best_amount(joint: Joint, cost: float, aims: Sequence[Aim], side_px: float)
     amounts = np.linspace(*_limits(joint), AMOUNTS + 1)
     miss2 = np.zeros(len(amounts))
     for aim in aims:
-        miss2 += np.minimum(aim.miss_px(joint.path(aim.grab, amounts)), 1e6) ** 2
+        miss2 += np.minimum(aim.miss_px(joint.path(aim.grab, amounts)) / aim.loose, 1e6) ** 2
     wide = 0.0 if joint.kind == "prismatic" else WIDE * np.maximum(abs(amounts) - 1.9, 0)
     total = cost + wide + miss2 / len(aims) / (2 * (MISS * side_px) ** 2) + FAR * abs(amounts) + CLOSING * (amounts < 0)
     a = int(np.argmin(total))

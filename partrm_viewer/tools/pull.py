@@ -60,7 +60,11 @@ class Gesture:
         """Return a drag as the input view sees it where the part's motion is known: it tells how deep a pull goes."""
         if drag.sight is None or motion is None:
             return drag
-        reached = motion.T[:3, :3] @ np.array(drag.sight.grab) + motion.T[:3, 3]
+        seen, moved = drag.sight.camera, motion.T[:3, :3] @ np.array(drag.sight.grab) + motion.T[:3, 3]
+        depth = float(seen.project(moved)[1])
+        if depth < 1e-2:  # behind who looks
+            return drag
+        reached = seen.unproject(seen.project(np.array(drag.sight.target))[0], depth)
         return seen_drag(self.state.camera, drag.sight, self.start_px, reached)
 
 

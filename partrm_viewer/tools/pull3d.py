@@ -49,7 +49,7 @@ class Host(Protocol):
         ...
 
     def in_hand(self) -> bool:
-        """Tell whether the pull tool is chosen."""
+        """Tell whether a press would pull."""
         ...
 
     def over_splats(self, spot: Spot | None, at: QPointF | None) -> None:

@@ -148,3 +148,19 @@ def test_a_drag_that_begins_elsewhere_on_the_part_goes_the_same_way() -> None:
     assert drag.start_px == pytest.approx(tuple(there))
     moved, wanted = np.subtract(drag.end_px, drag.start_px), np.subtract(plain.end_px, plain.start_px)
     assert moved @ wanted / np.linalg.norm(moved) / np.linalg.norm(wanted) > 0.97
+
+
+@pytest.mark.parametrize("turn_deg", [-15, 15])
+@pytest.mark.parametrize("azimuth", [60, 120, -60])
+def test_a_hand_that_pulls_a_drawer_a_little_askew_from_the_side_still_slides_it(
+    azimuth: float, turn_deg: float
+) -> None:
+    held, grab = drawer()
+    camera = Camera.orbit(azimuth, 30, 2.5, 35, 640, 480)
+    a, b = camera.project(np.stack([grab, grab + np.array([0.0, 0.0, 0.3])]))[0]
+    t = np.deg2rad(turn_deg)
+    end = a + np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]) @ (b - a)
+    target = camera.unproject(end, camera.project(grab)[1])
+    drag = seen_drag(CAMERA, Sight(tuple(grab.tolist()), tuple(target.tolist()), camera))
+    found = rigid.motion(held, grab[None], CAMERA, [drag], 256)
+    assert found.joint.kind == "prismatic" and found.amount == pytest.approx(0.3, abs=0.04)
