@@ -46,6 +46,7 @@ class Snapshot:
     key: int = 0  # stays when the snapshot is renamed
     times_s: tuple[tuple[str, float], ...] = ()  # what each stage of the prediction took
     moved: np.ndarray | None = None  # (N,) bool, which Gaussians of the state before moved
+    notes: tuple[str, ...] = ()  # what the user should know of it, one sentence each
 
     @property
     def drags(self) -> tuple[Drag, ...]:

@@ -88,7 +88,7 @@ class Drags(Feature):
         shown = document.shown
         if shown is None or shown.state is None or document.rest is None or step.motion is None or step.held is None:
             return
-        if self._window.busy_predicting():
+        if self._window.bench.predicting:
             return
         self._window.parts.photo.set_drag(pulls.by_amount(self.steps, at, amount, shown.state.camera)[at].drag)
         try:
@@ -100,7 +100,7 @@ class Drags(Feature):
         part, T = known  # the step's own motion is in T already
         joint = carried(step.motion, T @ np.linalg.inv(step.motion.T)).joint
         viewport = self._window.parts.viewport
-        viewport.set_part(part.splats, None)
+        viewport.set_part(part.splats)
         viewport.set_pull(part.grab, joint.transform(amount - step.motion.amount))
         viewport.overlay.set_badge(tr("Preview"))
 
@@ -108,7 +108,7 @@ class Drags(Feature):
         """Let the preview go."""
         window, part = self._window, self._window.session.document.part
         window.parts.viewport.set_pull(None, None)
-        window.parts.viewport.set_part(*((part.splats, part.mask) if part is not None else (None, None)))
+        window.parts.viewport.set_part(part.splats if part is not None else None)
         window.showing.last_drag()
         window.showing.badge(window.pull.gesture)
 
@@ -148,7 +148,7 @@ class Drags(Feature):
 
     def _do(self, steps: Steps, name: str, what: str) -> None:
         window = self._window
-        if window.busy_predicting() and self._changed_to is None:
+        if window.bench.predicting and self._changed_to is None:
             window.say(tr("The last pull is still being predicted; try again in a moment"))
             self.panel.show_steps(window.session.document, self.steps)
             self.end_try()

@@ -14,6 +14,7 @@ from model.stages.state import Click, Motion, Part, Prediction, State
 from partrm_viewer.tools.box import Box
 
 if TYPE_CHECKING:
+    from model.stages.atlas import Atlas  # late, as the next: torch takes its time
     from model.stages.pipeline import Pipeline, SidesBy
     from renderer.base import Renderer
 
@@ -24,6 +25,8 @@ class Predictor(Protocol):
     def open(self, image: np.ndarray, *, box: Box | None = None, progress: Progress = silent) -> State: ...
 
     def prepare(self, state: State, progress: Progress = silent) -> None: ...
+
+    def atlas(self, state: State, progress: Progress = silent) -> Atlas: ...
 
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part: ...
 

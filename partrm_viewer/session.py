@@ -49,12 +49,19 @@ class Session:
         """Show another Document; undo brings back the one before."""
         self._push(document, f"open {document.name}")
 
-    def add_rest(self, document_key: int, state: State) -> bool:
-        """Give the photo its first state; returns False where that photo is no longer open."""
+    def add_rest(self, document_key: int, state: State, step: str = "") -> bool:
+        """Give the photo its first state; returns False where that photo is no longer open.
+
+        step names what the user did to get it, where undo is to bring back what was before.
+        """
         if self.document.key != document_key:
             return False
         document = replace(self.document, snapshots=(), active=0, part=None, rest=state)
-        self._amend(document.with_snapshot(Snapshot("Photo", state.gaussians, state)))
+        document = document.with_snapshot(Snapshot("Photo", state.gaussians, state))
+        if step:
+            self._push(document, step)
+        else:
+            self._amend(document)
         return True
 
     def select(self, snapshot_key: int, part: Part | None) -> bool:
@@ -84,11 +91,18 @@ class Session:
         held = None
         if part is not None and source.state is not None and rest is not None:
             held = hold(part, source.state, rest)
-        step = Step(drag, held, prediction.motion, name)
         made = Snapshot(
-            name, state.gaussians, state, (*source.steps, step), seconds, source.key, new_key(),
-            tuple(prediction.times_s.items()), part.splats if part is not None else None,
-        )  # fmt: skip
+            name,
+            state.gaussians,
+            state,
+            (*source.steps, Step(drag, held, prediction.motion, name)),
+            seconds,
+            parent=source.key,
+            key=new_key(),
+            times_s=tuple(prediction.times_s.items()),
+            moved=part.splats if part is not None else None,
+            notes=prediction.notes,
+        )
         self._push(self.document.with_snapshot(made), "pull")
         return True
 

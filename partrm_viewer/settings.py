@@ -36,6 +36,7 @@ class Settings:
     navigation: str = "ours"  # of grips.PRESETS
     drags: bool = True  # the list of pulls, where the window is wide enough
     compare: str = "line"  # of COMPARES, how two states are compared
+    live: bool = False  # predictions follow while a part is pulled
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file on top of the recent ones."""
@@ -67,7 +68,7 @@ def load(path: Path) -> Settings:
     for name in ("theme", "background", "play", "geometry", "folder", "navigation", "compare"):
         if not isinstance(good.get(name, ""), str):
             del good[name]
-    for name in ("ground", "upright", "drags"):
+    for name in ("ground", "upright", "drags", "live"):
         if not isinstance(good.get(name, False), bool):
             del good[name]
     for name, kind in (("split", int), ("recent", str)):

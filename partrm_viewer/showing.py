@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from partrm_viewer.document import Document
+from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.layout import Layout
 from partrm_viewer.screen import timer
 from partrm_viewer.session import Session
 from partrm_viewer.tools.brush import Stroke
 from partrm_viewer.tools.pull import Gesture
+from partrm_viewer.words import tr
 from partrm_viewer.workbench import Workbench
 
 TELL_FRAME_MS = 200  # numbers that change faster cannot be read
@@ -39,7 +40,7 @@ class Showing:
             part = new.part
             self.outline(stroke)
             parts.photo.set_clicks(part.clicks if part is not None else ())
-            parts.viewport.set_part(part.splats if part is not None else None, part.mask if part is not None else None)
+            parts.viewport.set_part(part.splats if part is not None else None)
         parts.states.show_document(new)
         parts.states.setVisible(len(new.snapshots) > 0)
         parts.photo_pane.detail.set_text(new.name)
@@ -61,9 +62,13 @@ class Showing:
         """Say in the 3D view what is seen there."""
         shown, overlay = self._session.document.shown, self._parts.viewport.overlay
         if gesture is not None and gesture.pulling:
-            overlay.set_badge("Preview · predicting…" if gesture.released else "Preview")
+            live_s = gesture.live_s
+            kind = "Preview" if live_s is None else tr("Live prediction")
+            overlay.set_badge(f"{kind} · predicting…" if gesture.released else kind)
+            overlay.set_details(() if live_s is None else (tr("{seconds:.2f} s").format(seconds=live_s),))
         else:
             overlay.set_badge("Predicted" if shown is not None and shown.predicted else "")
+            overlay.set_details(details(shown) if shown is not None else ())
         waiting = "Building the 3D view…" if self._bench.building else "No 3D view yet"
         overlay.set_note(waiting if shown is None else "")
 
@@ -80,6 +85,12 @@ class Showing:
         frame_ms = 1000 * self._parts.viewport.screen_.pace.frame_s
         text = f"{len(shown.gaussians):,} splats · {frame_ms:.0f} ms" if shown is not None else ""
         self._parts.frame.setText(text)
+
+
+def details(snapshot: Snapshot) -> tuple[str, ...]:
+    """Say how long a state took to predict, and what the user should know of it; a line each."""
+    took = () if snapshot.seconds is None else (tr("{seconds:.2f} s").format(seconds=snapshot.seconds),)
+    return (*took, *snapshot.notes)
 
 
 def another_state(old: Document, new: Document) -> bool:

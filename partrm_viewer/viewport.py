@@ -20,14 +20,12 @@ from partrm_viewer.screen import Beside, Colour, Screen, image_of
 from partrm_viewer.screens import open_screen
 from partrm_viewer.steering import Steering
 from partrm_viewer.tools import navigate
-from partrm_viewer.tools.base import Point, Tool
 from renderer.pick import pick
 
 if TYPE_CHECKING:
     from renderer.overlay import Lines
 
 BACKGROUNDS: dict[str, Colour] = {"white": (1.0, 1.0, 1.0), "black": (0.0, 0.0, 0.0)}
-CLICK_PX = 4.0
 LINE_PX = 7.0  # to either side of the split line, where it can be taken hold of
 
 
@@ -37,6 +35,16 @@ class Pull3D:
 
     grab: np.ndarray  # (3,) world
     T: np.ndarray | None  # (4, 4) the part's motion
+    target: np.ndarray | None = None  # (3,) where the pointer is, if it pulls here
+
+
+@dataclass(frozen=True, eq=False)
+class Live:
+    """A prediction on screen that nobody keeps."""
+
+    gaussians: Gaussians
+    splats: np.ndarray | None  # (N,) bool, the part in it, where that is known
+    T: np.ndarray | None  # (4, 4) how it has moved the part
 
 
 class Viewport(QWidget):
@@ -48,20 +56,18 @@ class Viewport(QWidget):
 
     def __init__(self, renderer: str = "auto", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.pull_tool: Tool | None = None
         self._gaussians: Gaussians | None = None
         self._traced: Gaussians | None = None
         self._on_screen: Gaussians | None = None  # one of the two
         self._splats: np.ndarray | None = None
-        self._part_mask: np.ndarray | None = None
+        self._hovered: np.ndarray | None = None
+        self._live: Live | None = None
         self._pull: Pull3D | None = None
         self._input: Camera | None = None
         self._view: navigate.View | None = None
         self._background = "white"
         self.steering = Steering(self)
         self._up = navigate.UP  # of a splat file
-        self._pulling_from: QPointF | None = None
-        self._far = False
         self._beside: Beside | None = None
         self._names = ("", "")  # of the other state, of the shown one
         self._split = 0.5  # of the width
@@ -70,6 +76,7 @@ class Viewport(QWidget):
         self.screen_error: PartRMError | None = None
         screen, self.screen_error = open_screen(renderer, self.drawn.emit, self._fall_back_later)
         self.screen_: Screen = screen
+        self.watchers: list[QObject] = []  # event filters that see the mouse before the view does
         self._grounded = False
         self._upright = True
         self._boxed: tuple[Gaussians, np.ndarray] | None = None  # whose corners the next are, with which way up
@@ -83,7 +90,7 @@ class Viewport(QWidget):
         """Show Gaussians; camera is the input camera, where there is one. Looks from there unless keep_view."""
         keep_view = keep_view and not self.at_home  # the input view stays the input view
         self._gaussians, self._input = gaussians, camera
-        self._splats = self._part_mask = self._pull = self._traced = None
+        self._splats = self._hovered = self._pull = self._traced = self._live = None
         self._on_screen = gaussians
         self.screen_.set_gaussians(gaussians)
         if gaussians is None:
@@ -96,11 +103,18 @@ class Viewport(QWidget):
             self._view = self._on_axis(navigate.home(gaussians, camera))
         self._look()
 
-    def set_part(self, splats: np.ndarray | None, mask: np.ndarray | None = None) -> None:
-        """Light up a part: splats (N,) bool, mask (H, W) bool in the input view."""
-        self._splats, self._part_mask = splats, mask
-        self._light_part()
-        self._look()
+    def set_part(self, splats: np.ndarray | None) -> None:
+        """Light up a part: splats (N,) bool."""
+        self._splats = splats
+        if splats is not None:
+            self._hovered = None
+        self._tint()
+
+    def set_hovered(self, splats: np.ndarray | None) -> None:
+        """Light up, instead of the part, what a press would take: (N,) bool; None: the part again."""
+        if splats is not self._hovered:
+            self._hovered = splats
+            self._tint()
 
     def set_trace(self, traced: Gaussians | None) -> None:
         """Show these in the place of the Gaussians: the same ones tinted, then some more; None: themselves.
@@ -110,10 +124,28 @@ class Viewport(QWidget):
         self._traced = traced
         self._put_on_screen()
 
-    def set_pull(self, grab: np.ndarray | None, T: np.ndarray | None) -> None:
-        """Move the part by T (4, 4) and draw the arrow of its grabbed point (3,); None, None lets it snap back."""
-        self._pull = Pull3D(grab, T) if grab is not None else None
-        self.screen_.set_motion(T)
+    def set_pull(self, grab: np.ndarray | None, T: np.ndarray | None, target: np.ndarray | None = None) -> None:
+        """Move the part by T (4, 4) and draw the arrow of its grabbed point (3,); None, None lets it snap back.
+
+        target (3,): where the arrow ends; else where the part takes the point.
+        """
+        self._pull = Pull3D(grab, T, target) if grab is not None else None
+        if T is not None:
+            self.set_hovered(None)
+        self._move_part()
+        self._look()
+
+    def set_live(
+        self, gaussians: Gaussians | None, splats: np.ndarray | None = None, T: np.ndarray | None = None
+    ) -> None:
+        """Put a prediction that is not kept on screen, in the place of what is shown; None takes it away.
+
+        splats (N,) bool: the part in it, where that is known; the prediction has moved it by T (4, 4) already.
+        """
+        if gaussians is None and self._live is None:
+            return
+        self._live = None if gaussians is None else Live(gaussians, splats, T)
+        self._put_on_screen()
         self._look()
 
     def compare(self, beside: Beside | None, names: tuple[str, str] = ("", "")) -> None:
@@ -173,9 +205,19 @@ class Viewport(QWidget):
             self._look()
 
     @property
+    def gaussians(self) -> Gaussians | None:
+        """Return the Gaussians of the shown state."""
+        return self._gaussians
+
+    @property
     def part(self) -> np.ndarray | None:
         """Return which Gaussians are lit up, (N,) bool."""
         return self._splats
+
+    @property
+    def hovered(self) -> np.ndarray | None:
+        """Return which Gaussians a press would take, (N,) bool, where that is shown."""
+        return self._hovered
 
     @property
     def motion(self) -> np.ndarray | None:
@@ -248,6 +290,15 @@ class Viewport(QWidget):
             painter.end()
         return image
 
+    def watch(self, watcher: QObject) -> None:
+        """Let an event filter see the mouse before the view does; what it takes, the view does not."""
+        self.watchers.append(watcher)
+        self.screen_.widget.installEventFilter(watcher)
+
+    def shows_present(self, position: QPointF) -> bool:
+        """Tell whether the shown state is at a place of the widget, and not what it is compared with, or the line."""
+        return not self._on_split(position) and not self._on_other(position)
+
     def close_screen(self) -> None:
         """Let go of threads and graphics memory."""
         self.screen_.close()
@@ -260,7 +311,8 @@ class Viewport(QWidget):
         widget.setMouseTracking(True)
         widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         widget.setAcceptDrops(False)
-        widget.installEventFilter(self)
+        for watcher in (self, *self.watchers):  # the last one is asked first
+            widget.installEventFilter(watcher)
         widget.setGeometry(self.rect())
         widget.show()
         self.overlay.raise_()
@@ -276,7 +328,8 @@ class Viewport(QWidget):
         if self.screen_.name == "OpenGL":
             old = self.screen_
             self.screen_, _ = open_screen("cpu", self.drawn.emit, self._fall_back_later)
-            old.widget.removeEventFilter(self)
+            for watcher in (self, *self.watchers):
+                old.widget.removeEventFilter(watcher)
             old.widget.hide()
             old.close()
             self.screen_.set_gaussians(self._on_screen)
@@ -288,23 +341,37 @@ class Viewport(QWidget):
 
     def _put_on_screen(self) -> None:
         plain = self._traced is None or (self._beside is not None and self._beside.how == "difference")
-        wanted = self._gaussians if plain else self._traced
+        wanted = self._live.gaussians if self._live is not None else self._gaussians if plain else self._traced
         if wanted is not self._on_screen:
             self._on_screen = wanted
             self.screen_.set_gaussians(wanted)
             self._light_part()
 
     def _light_part(self) -> None:
-        splats, shown = self._splats, self._on_screen
+        splats, shown = self._splats if self._hovered is None else self._hovered, self._on_screen
+        if self._live is not None:
+            splats = self._live.splats
         if splats is not None and shown is not None and len(splats) < len(shown):
             splats = np.pad(splats, (0, len(shown) - len(splats)))
         self.screen_.set_part(splats)
-        self.screen_.set_motion(self.motion)
+        self._move_part()
 
     def _on_axis(self, view: navigate.View) -> navigate.View:
         if self._input is None:
             return replace(view, up=self._up)
         return replace(view, up=navigate.UP if self._upright else self._input.T_world_camera[:3, 1])
+
+    def _move_part(self) -> None:
+        """Move the part to where the pull has it; between two live predictions, on from where the last has it."""
+        T, live = self.motion, self._live
+        if live is not None and T is not None:
+            T = T @ np.linalg.inv(live.T) if live.T is not None and live.splats is not None else None
+        self.screen_.set_motion(T)
+
+    def _tint(self) -> None:
+        if self._live is None:
+            self._light_part()
+            self._look()
 
     def _look(self) -> None:
         camera = self.camera()
@@ -344,8 +411,9 @@ class Viewport(QWidget):
         if self._pull is None or camera is None:
             return None
         T = np.eye(4) if self._pull.T is None else self._pull.T
-        points = np.stack([self._pull.grab, T[:3, :3] @ self._pull.grab + T[:3, 3]])
-        pixels, depth = camera.project(points)
+        moved = T[:3, :3] @ self._pull.grab + T[:3, 3]
+        end = moved if self._pull.target is None else self._pull.target
+        pixels, depth = camera.project(np.stack([self._pull.grab, end]))
         if (depth <= 0).any():
             return None
         a, b = pixels / self.devicePixelRatioF()
@@ -380,14 +448,10 @@ class Viewport(QWidget):
 
     def _press(self, event: QMouseEvent) -> None:
         self.setFocus()
-        self._far = False
         keys = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier  # those that hold the view
         left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers() & keys
         if left and self._on_split(event.position()):
             self._splitting = True
-        elif left and self._on_part(event.position()) and self.pull_tool is not None:
-            self._pulling_from = event.position()
-            self.pull_tool.press(self._image_px(event.position()))
         else:
             self.steering.press(event)
 
@@ -396,18 +460,11 @@ class Viewport(QWidget):
         if self._splitting and self._beside is not None:
             self._split = min(max(at.x() / max(self.width(), 1), 0.02), 0.98)  # it can always be taken hold of again
             self.compare(self._beside, self._names)
-        elif self._pulling_from is not None and self.pull_tool is not None:
-            step = at - self._pulling_from
-            self._far = self._far or step.manhattanLength() > CLICK_PX
-            self.pull_tool.move(self._image_px(at), self._far)
         elif not self.steering.move(event):
-            shape = Qt.CursorShape.PointingHandCursor if self._on_part(at) else Qt.CursorShape.ArrowCursor
-            self.screen_.widget.setCursor(Qt.CursorShape.SplitHCursor if self._on_split(at) else shape)
+            shape = Qt.CursorShape.SplitHCursor if self._on_split(at) else Qt.CursorShape.ArrowCursor
+            self.screen_.widget.setCursor(shape)
 
     def _release(self, event: QMouseEvent) -> None:
-        if self._pulling_from is not None and self.pull_tool is not None:
-            self._pulling_from = None
-            self.pull_tool.release(self._image_px(event.position()))
         self.steering.release(event)
         self._splitting = False
 
@@ -427,20 +484,6 @@ class Viewport(QWidget):
 
     def _wheel(self, event: QWheelEvent) -> None:
         self.steering.wheel(event)
-
-    def _image_px(self, position: QPointF) -> Point:
-        camera, source = self.camera(), self._input
-        assert camera is not None and source is not None
-        at = position * self.devicePixelRatioF()
-        scale = source.fx / camera.fx
-        return ((at.x() - camera.cx) * scale + source.cx, (at.y() - camera.cy) * scale + source.cy)
-
-    def _on_part(self, position: QPointF) -> bool:
-        if not self.at_home or self._part_mask is None or self._on_other(position):
-            return False
-        x, y = (int(np.floor(v)) for v in self._image_px(position))
-        h, w = self._part_mask.shape
-        return 0 <= x < w and 0 <= y < h and bool(self._part_mask[y, x])
 
     # ---- keys, while flying
 

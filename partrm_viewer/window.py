@@ -13,15 +13,14 @@ from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from model.drag import Drag
 from model.errors import ImageError, PartRMError, WeightsError
-from model.stages.state import Motion, Part
+from model.stages.state import Part
 from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
 from partrm_viewer.comparing import Comparing
-from partrm_viewer.document import Document, Snapshot
+from partrm_viewer.document import Document
 from partrm_viewer.drags import Drags
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.exporting import Exporting
@@ -31,16 +30,15 @@ from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.measuring import Measuring
-from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.states import OF_A_STATE
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
 from partrm_viewer.presenting import Presenting
 from partrm_viewer.project import Project
+from partrm_viewer.pulling import Pulling
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
-from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
@@ -50,7 +48,6 @@ from partrm_viewer.viewpoints import Viewpoints
 from partrm_viewer.workbench import Workbench
 
 TITLE = "PartRM Viewer"
-CLEAR = 0.9  # score of a part under which its border is often wrong
 log = logging.getLogger(__name__)
 
 
@@ -75,7 +72,8 @@ class Window(QMainWindow):
         self.session = Session()
         self._mailbox = Mailbox(self._receive)
         self.jobs = Jobs(self._mailbox.post)
-        self.bench = Workbench(self.session, self.jobs, Engine(make_predictor), self)
+        engine = Engine(make_predictor)
+        self.bench = Workbench(self.session, self.jobs, engine, self)
         self.parts = Layout(
             self,
             renderer,
@@ -85,12 +83,12 @@ class Window(QMainWindow):
             self.session.rename,
             self.cancel,
         )
-        self.pull = PullTool(self)
+        self.pulling = Pulling(self, self.jobs, engine)
+        self.pull = self.pulling.tool
         self.box = BoxTool(self.parts.photo.set_box, self._box_drawn)
         photo, outlining = self.parts.photo, self.bench.outlining
         self.showing = Showing(self.parts, self.session, self.bench)
         self.brush = BrushTool(self._paintable, lambda: photo.brush_px, self.showing.outline, outlining.paint)
-        self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
         self._help: HelpSheet | None = None
         self._weights: WeightsPage | None = None
@@ -103,7 +101,7 @@ class Window(QMainWindow):
         self.viewing, self.viewpoints = Viewing(self), Viewpoints(self)
         self.presenting = Presenting(self)
         self.features: tuple[Feature, ...] = (
-            self.playing, self.comparing, self.tracing, self.measuring, self.drags,
+            self.pulling, self.playing, self.comparing, self.tracing, self.measuring, self.drags,
             self.viewing, self.viewpoints, self.presenting,
         )  # fmt: skip
         self.doers = (self, self.filing, self.exporting, *self.features)
@@ -170,7 +168,7 @@ class Window(QMainWindow):
 
     def other_outline(self) -> None:
         """Take the next of the part's outlines."""
-        if not self.busy_predicting():
+        if not self.bench.predicting:
             self.bench.outlining.another()
 
     def cancel(self) -> None:
@@ -235,47 +233,6 @@ class Window(QMainWindow):
         self.filing.keeping.copy()
         self.bench.use(lambda: make(name), then)
 
-    # ---- what the pull tool needs
-
-    def shown_snapshot(self) -> Snapshot | None:
-        """Return the state on screen."""
-        return self.session.document.shown
-
-    def busy_predicting(self) -> bool:
-        """Tell whether the last pull is still being predicted."""
-        return self.bench.predicting
-
-    def find_part(self, gesture: Gesture) -> None:
-        """Begin a gesture: the old selection goes, unless the press lies on it."""
-        outline = self.bench.outlining.mask()
-        if outline is not None and not lies_on(outline, gesture.start_px):
-            self.session.select(gesture.source.key, None)
-        self.parts.photo.set_drag(None)
-        self.bench.find_part(gesture)
-
-    def motion_of(self, gesture: Gesture) -> Motion | None:
-        """Return the rigid preview of a pull."""
-        return self.bench.motion_of(gesture)
-
-    def show_pull(self, drag: Drag | None, grab: np.ndarray | None, T: np.ndarray | None) -> None:
-        """Show a pull in both pictures."""
-        self.parts.photo.set_drag(drag)
-        self.parts.viewport.set_pull(grab, T)
-        self.showing.badge(self.pull.gesture)
-
-    def predict(self, gesture: Gesture, drag: Drag) -> None:
-        """Predict where a pull leads."""
-        self.bench.predict(gesture, drag)
-        self.showing.badge(self.pull.gesture)
-
-    def click_on_part(self, at_px: Point, adds: bool) -> None:
-        """Add what is under a click to the selected part, or take it away."""
-        if self.session.document.part is None and not adds:
-            self.say("Press on a part first; then take away what is too much of it")
-        else:
-            self.say("Outlining the part…")
-            self.bench.outlining.click(at_px, adds, self.parts.photo.brush_px)
-
     # ---- what the workbench tells
 
     def say(self, text: str) -> None:
@@ -294,11 +251,7 @@ class Window(QMainWindow):
 
     def part_found(self, gesture: Gesture) -> None:
         """Light the part up and, where the pointer has gone on, move it at once."""
-        self.parts.messages.dismiss("part")
-        unsure = gesture.part is not None and gesture.part.score < CLEAR
-        self.say("Part found, its border is a guess · pull it" if unsure else "Part found · pull it")
-        if gesture is self.pull.gesture:
-            self.pull.preview()
+        self.pulling.part_found(gesture)
 
     def part_changed(self, part: Part | None) -> None:
         """Show the part as it is now, with what is on its way to it."""
@@ -314,11 +267,7 @@ class Window(QMainWindow):
 
     def pull_ended(self, gesture: Gesture) -> None:
         """Let the preview go; the predicted state, if there is one, is shown already."""
-        if gesture is self.pull.gesture:
-            self.pull.gesture = None
-            self.parts.viewport.set_pull(None, None)
-            self.showing.last_drag()
-        self.showing.badge(self.pull.gesture)
+        self.pulling.ended(gesture)
 
     def project_opened(self, path: Path, opened: Project) -> None:
         """Look at a project from where it was saved."""
@@ -333,10 +282,8 @@ class Window(QMainWindow):
     # ---- what has changed
 
     def _changed(self, old: Document, new: Document) -> None:
-        shown, gesture = new.shown, self.pull.gesture
         if another_state(old, new):
-            if gesture is not None and (shown is None or shown.key != gesture.source.key):
-                self.pull.gesture = None
+            self.pulling.other_state(new)
             self.brush.stroke = None
         self.showing.document(old, new, self.brush.stroke)
         for feature in self.features:
@@ -385,7 +332,7 @@ class Window(QMainWindow):
 
     def _paintable(self) -> np.ndarray | None:
         shown = self.session.document.shown
-        if self.busy_predicting():
+        if self.bench.predicting:
             self.say("The last pull is still being predicted; try again in a moment")
             return None
         return shown.state.mask if shown is not None and shown.state is not None else None
@@ -459,6 +406,9 @@ class Window(QMainWindow):
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
+        self.exporting.close()
+        for feature in self.features:
+            feature.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()
         super().closeEvent(event)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from model.drag import Drag
 from model.errors import PartRMError
 from model.gaussians import Gaussians
 from model.progress import Progress
+from model.stages.atlas import Atlas
 from model.stages.state import Motion, Part, Prediction, State
 from partrm_viewer import outlining
 from partrm_viewer.document import Document, Snapshot, open_image, open_splats
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.jobs import Job, Jobs
+from partrm_viewer.notes import notes_on
 from partrm_viewer.outlining import Outlining, lies_on
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.project import read as read_project
@@ -66,6 +69,7 @@ class Workbench:
         self._face = face
         self._shelf = Shelf()
         self._current: dict[str, Job] = {}  # about -> the newest job of that kind, while it lasts
+        self._atlases: WeakKeyDictionary[State, Atlas] = WeakKeyDictionary()
         self.outlining = Outlining(session, jobs, engine, face)
         session.on_change(self._look_ahead)
 
@@ -83,6 +87,10 @@ class Workbench:
     def running(self) -> str:
         """Name a job that closing would stop; nothing where there is none."""
         return next((job.name for job in self._current.values()), "")
+
+    def atlas(self, state: State) -> Atlas | None:
+        """Return the parts of a state that move; None as long as they are not known."""
+        return self._atlases.get(state)
 
     def warm_up(self) -> None:
         """Load the model before it is asked for."""
@@ -156,7 +164,7 @@ class Workbench:
 
         def done(value: tuple[State, float]) -> None:
             state, seconds = value
-            if self._session.add_rest(document.key, state):
+            if self._session.add_rest(document.key, state, "object box" if box is not None else ""):
                 self._face.say(f"{document.name}: {len(state.gaussians):,} splats in {seconds:.2f} s")
 
         self._start("object", f"Building {document.name} in 3D", run, done)
@@ -222,17 +230,23 @@ class Workbench:
             return
         source: Snapshot = gesture.source
 
-        def run(progress: Progress) -> tuple[Prediction, float]:
+        def run(progress: Progress) -> tuple[Drag, Prediction, float]:
             predictor = self._engine.predictor(progress)
             start = time.perf_counter()
             # The part job of the same gesture ran before this one, so its part is known by now.
-            prediction = predictor.predict(gesture.state, [drag], gesture.part, progress)
+            part, asked = gesture.part, drag
+            if part is not None and drag.sight is not None:
+                asked = gesture.along(drag, predictor.motion(gesture.state, part, drag))
+            prediction = predictor.predict(gesture.state, [asked], part, progress)
             seconds = time.perf_counter() - start
-            return replace(prediction, state=self._shelf.put(prediction.state)), seconds
+            return asked, replace(prediction, state=self._shelf.put(prediction.state)), seconds
 
-        def done(value: tuple[Prediction, float]) -> None:
-            prediction, seconds = value
-            if self._session.add_prediction(source.key, drag, prediction, seconds):
+        def done(value: tuple[Drag, Prediction, float]) -> None:
+            asked, prediction, seconds = value
+            if prediction.motion is not None:
+                notes = notes_on(prediction.motion, asked, gesture.state, prediction.part)
+                prediction = replace(prediction, notes=(*prediction.notes, *notes))
+            if self._session.add_prediction(source.key, asked, prediction, seconds):
                 self._face.say(told(self._session.document.snapshots[-1]))
 
         self._start("pull", "Predicting", run, done, lambda: self._face.pull_ended(gesture))
@@ -266,10 +280,22 @@ class Workbench:
         self._prepare(shown.state)
 
     def _prepare(self, state: State) -> None:
+        """Find the parts of a state, so that they light up under the pointer; then do the rest."""
+
+        def look(progress: Progress) -> Atlas:
+            return self._atlases.get(state) or self._engine.predictor(progress).atlas(state, progress)
+
+        def found(atlas: Atlas) -> None:
+            self._atlases[state] = atlas
+            self._jobs.submit(Job("Looking ahead", run, lambda _: None, failed, idle=True))
+
         def run(progress: Progress) -> None:
             self._engine.predictor(progress).prepare(state, progress)
 
-        self._jobs.submit(Job("Looking ahead", run, lambda _: None, lambda e: self._face.tell(e, "part"), idle=True))
+        def failed(error: PartRMError) -> None:
+            self._face.tell(error, "part")
+
+        self._jobs.submit(Job("Looking for parts", look, found, failed, idle=True))
 
     def _start(
         self,
@@ -324,4 +350,5 @@ def told(snapshot: Snapshot) -> str:
         words.append(how if snapshot.motion.confidence > SURE else f"perhaps {how}")
     if snapshot.seconds is not None:
         words.append(f"predicted in {snapshot.seconds:.2f} s")
+    words += snapshot.notes
     return " · ".join(words)

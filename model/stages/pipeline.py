@@ -20,6 +20,7 @@ from model.network.partrm import PRESETS
 from model.network.sam import load_sam
 from model.progress import Progress, silent
 from model.stages.again import Held, carried, found
+from model.stages.atlas import Atlas
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
 from model.stages.multiview import multiview
 from model.stages.multiview_zero123 import SidesDrawer, open_sides
@@ -116,6 +117,10 @@ class Pipeline:
         self.finder.prepare(state, progress)
         if isinstance(self.predictor, PartRMPredictor):
             self.predictor.prepare(state, progress)
+
+    def atlas(self, state: State, progress: Progress = silent) -> Atlas:
+        """Find all parts of a state that move; may be stopped."""
+        return self.finder.atlas(state, progress)
 
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         """Find the part under a click; raises DragError on the background."""

@@ -119,8 +119,15 @@ def by_part(
 def pull(state: State, part: Part, drags: Sequence[Drag]) -> Motion:
     """Read a part's motion from drags that start on it; instant."""
     side_px = window_of(state.camera, state.crop)[2]
-    grab = [part.grab if d.start_px == part.click_px else surface_at(state, part, d.start_px) for d in drags]
+    grab = [held_at(state, part, drag) for drag in drags]
     return rigid.motion(part, np.array(grab), state.camera, drags, side_px)
+
+
+def held_at(state: State, part: Part, drag: Drag) -> np.ndarray:
+    """Return the point of the part that a drag holds, (3,) world."""
+    if drag.sight is not None:
+        return np.array(drag.sight.grab)
+    return part.grab if drag.start_px == part.click_px else surface_at(state, part, drag.start_px)
 
 
 def surface_at(state: State, part: Part, pixel: tuple[float, float]) -> np.ndarray:

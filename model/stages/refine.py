@@ -11,6 +11,7 @@ import numpy as np
 from model.errors import DragError
 from model.network.embedded import SIZE, Completion, PartNet
 from model.progress import Progress, silent
+from model.stages.atlas import Atlas
 from model.stages.frame import window_of
 from model.stages.multiview import cut
 from model.stages.part import Parts, find_part, part_of, read_parts
@@ -18,6 +19,7 @@ from model.stages.part_mask import EDGES, nearest_object_pixel
 from model.stages.predict import EmbeddedPredictor, Rasterize, surface_at
 from model.stages.segment_sam import SamSegmenter
 from model.stages.state import Click, Outline, Part, State
+from model.stages.survey import survey
 
 STRICTER, LAXER = 2.0, -2.0  # logits: the embedded network's other outlines
 ALIKE = 0.95  # IoU above which two outlines are one
@@ -55,6 +57,11 @@ class PartFinder(EmbeddedPredictor):
         sam = self._segmenter()
         if sam is not None:
             sam.embed(image, progress)
+
+    def atlas(self, state: State, progress: Progress = silent) -> Atlas:
+        """Find all parts of a state that move, as the embedded network sees them; may be stopped."""
+        parts = self._parts(state)
+        return survey(state, parts, lambda at_px: find_part(state, parts, at_px), progress)
 
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         """Find the part under a click; raises DragError on the background."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from model.stages.state import Motion, Part
 TURN_LIMITS_RAD = (-2.4, 2.4)
 SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
 MISS = 0.0065  # how far from the path a drag may end, as a part of the crop's side
+LOOSE = 2.0  # by how much more from the side: surfaces are guesses there, and hands less sure where a part goes
 CLOSING = 0.3  # cost of moving against the way that the part opens
 AMOUNTS = 120  # steps in which a joint's amounts are scanned
 OFFSET = 0.015  # how far a hinge usually lies from the edge, world units
@@ -137,50 +139,76 @@ def _along(axis: np.ndarray, guess: np.ndarray) -> np.ndarray:
     return axis if axis @ guess >= 0 else -axis
 
 
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """Where a grabbed point should be seen, and by whom."""
+
+    grab: np.ndarray  # (3,) world
+    camera: Camera
+    end_px: tuple[float, float]  # that camera's pixels
+    scale: float = 1.0  # input view pixels for one of them, where the point is
+    loose: float = 1.0  # how many times further from the path than in the input view such a drag may end
+
+    def miss_px(self, points: np.ndarray) -> np.ndarray:
+        """Return how far (K, 3) points are seen from there, (K,) input view pixels; infinite behind the camera."""
+        pixels, depth = self.camera.project(points)
+        miss = np.hypot(pixels[:, 0] - self.end_px[0], pixels[:, 1] - self.end_px[1])
+        return np.where(depth > 1e-2, self.scale * miss, np.inf)
+
+
+def aim_of(drag: Drag, grab: np.ndarray, camera: Camera) -> Aim:
+    """Say what a drag asks of a grabbed point (3,): the input camera sees where it should go, or who pulled does."""
+    if drag.sight is None:
+        return Aim(grab, camera, drag.end_px)
+    seen = drag.sight.camera
+    held = np.array(drag.sight.grab)
+    end, depth = seen.project(np.array(drag.sight.target))
+    scale = float(camera.fx / camera.project(held)[1] * depth / seen.fx)
+    ours, theirs = camera.position - held, seen.position - held
+    beside = 1 - float(ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs))  # 0 in the input view, 2 behind
+    return Aim(held, seen, (float(end[0]), float(end[1])), scale, 1 + LOOSE * beside)
+
+
 def motion(part: Part, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], side_px: float) -> Motion:
     """Choose the joint and the amount that bring the grabbed points nearest to where the drags end.
 
     grab (D, 3) holds each drag's surface point; side_px is the crop's side in image pixels. Weighs each joint's cost
-    against how far from its path the drags end.
+    against how far from its path the drags end, as seen by whoever pulled.
     """
-    if all(d.length_px < 1e-6 for d in drags):
+    if all(d.length_px < 1e-6 and (d.sight is None or d.sight.grab == d.sight.target) for d in drags):
         raise DragError("The drag has no length", "Pull the part to where it should go.")
+    aims = [aim_of(d, p, camera) for p, d in zip(grab, drags, strict=True)]
     options = list(zip(part.joints, part.costs, strict=True))
-    scored = [_best_amount(joint, cost, grab, camera, drags, side_px) for joint, cost in options]
+    scored = [_best_amount(joint, cost, aims, side_px) for joint, cost in options]
     totals = np.array([total for total, _ in scored])
     k = int(np.argmin(totals))
     joint, (best, amount) = part.joints[k], scored[k]
     for moved, extra in _nearby(joint):  # the estimate is a little off: let the drag say where
-        total, a = _best_amount(moved, part.costs[k] + extra, grab, camera, drags, side_px)
+        total, a = _best_amount(moved, part.costs[k] + extra, aims, side_px)
         if total < best:
             joint, best, amount = moved, total, a
     step = 2 * _limits(joint)[1] / AMOUNTS
     near = (amount - step, amount + step)
-    solved = [joint.solve(p, camera, d.end_px, near) for p, d in zip(grab, drags, strict=True)]
+    solved = [(a.scale, *joint.solve(a.grab, a.camera, a.end_px, near)) for a in aims]
     weights = np.exp(totals.min() - totals)
     same_kind = np.array([j.kind == joint.kind for j in part.joints])
     confidence = float(weights[same_kind].sum() / weights.sum())
-    miss = float(np.mean([m for _, m in solved]))
-    return Motion(joint, float(np.mean([a for a, _ in solved])), miss, confidence)
+    miss = float(np.mean([scale * m for scale, _, m in solved]))
+    return Motion(joint, float(np.mean([a for _, a, _ in solved])), miss, confidence)
 
 
 def _limits(joint: Joint) -> tuple[float, float]:
     return SLIDE_LIMITS if joint.kind == "prismatic" else TURN_LIMITS_RAD
 
 
-def _best_amount(
-    joint: Joint, cost: float, grab: np.ndarray, camera: Camera, drags: Sequence[Drag], side_px: float
-) -> tuple[float, float]:
+def _best_amount(joint: Joint, cost: float, aims: Sequence[Aim], side_px: float) -> tuple[float, float]:
     """Scan a joint's amounts; returns the lowest total cost and its amount."""
     amounts = np.linspace(*_limits(joint), AMOUNTS + 1)
     miss2 = np.zeros(len(amounts))
-    for point, drag in zip(grab, drags, strict=True):
-        pixels, depth = camera.project(joint.path(point, amounts))
-        miss2 += np.where(depth > 1e-2, ((pixels - drag.end_px) ** 2).sum(1), 1e12)
+    for aim in aims:
+        miss2 += np.minimum(aim.miss_px(joint.path(aim.grab, amounts)) / aim.loose, 1e6) ** 2
     wide = 0.0 if joint.kind == "prismatic" else WIDE * np.maximum(abs(amounts) - 1.9, 0)
-    total = (
-        cost + wide + miss2 / len(drags) / (2 * (MISS * side_px) ** 2) + FAR * abs(amounts) + CLOSING * (amounts < 0)
-    )
+    total = cost + wide + miss2 / len(aims) / (2 * (MISS * side_px) ** 2) + FAR * abs(amounts) + CLOSING * (amounts < 0)
     a = int(np.argmin(total))
     return float(total[a]), float(amounts[a])
 

@@ -89,3 +89,4 @@ class Prediction:
     part: Part | None = None
     motion: Motion | None = None
     times_s: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+    notes: tuple[str, ...] = ()  # what the user should know of it, one sentence each

@@ -24,6 +24,10 @@ class Compared:
     how: str  # "line", "halves" or "difference"
     at: float  # 0..1 of the width, where the line is; at the ends one state fills the picture
 
+    def shown_from(self, width: int) -> float:
+        """Return where the shown state begins on a widget of some width, px."""
+        return 0.0 if self.how == "difference" else self.at * width
+
     def paint(self, painter: QPainter, width: int, height: int, badge: str) -> None:
         """Paint on a widget of some size; badge: what else is to be said of the shown state."""
         if self.how == "difference":
@@ -46,7 +50,7 @@ def paint_scale(painter: QPainter, width: int, height: int) -> None:
     from renderer.difference import MOST, heat_colours  # late: OpenCV takes its time
 
     across = min(SCALE[0], width - 4 * EDGE)
-    painter.setFont(_font(painter))
+    painter.setFont(pill_font(painter))
     box = QRectF(EDGE, height - EDGE - SCALE[1] - 34, across + 2 * EDGE, SCALE[1] + 34)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(DARK)
@@ -66,7 +70,7 @@ def paint_scale(painter: QPainter, width: int, height: int) -> None:
 
 def pill_width(painter: QPainter, text: str) -> float:
     """Return how wide a pill is."""
-    painter.setFont(_font(painter))
+    painter.setFont(pill_font(painter))
     return painter.fontMetrics().horizontalAdvance(text) + 22.0
 
 
@@ -82,7 +86,7 @@ def paint_pill(painter: QPainter, text: str, x: float, y: float) -> None:
 
 def _paint_name(painter: QPainter, name: str, x0: float, x1: float) -> None:
     """Paint a name in a part of the picture, shortened; nothing where there is no room for a few letters of it."""
-    painter.setFont(_font(painter))
+    painter.setFont(pill_font(painter))
     room = x1 - x0 - 2 * EDGE - 22.0
     short = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(max(room, 0)))
     if name and (room > 40 or short == name):
@@ -105,8 +109,9 @@ def _paint_handle(painter: QPainter, middle: QPointF) -> None:
         painter.drawPolygon(QPolygonF([tip, middle + QPointF(back, -3.0), middle + QPointF(back, 3.0)]))
 
 
-def _font(painter: QPainter) -> QFont:
+def pill_font(painter: QPainter, size_px: int = 12, weight: QFont.Weight = QFont.Weight.DemiBold) -> QFont:
+    """Return the font of words on pictures."""
     font = QFont(painter.font())
-    font.setPixelSize(12)
-    font.setWeight(QFont.Weight.DemiBold)
+    font.setPixelSize(size_px)
+    font.setWeight(weight)
     return font

@@ -45,7 +45,7 @@ class NumbersPanel(Pane):
         self._frames, self._bars_plot = _plot(), _plot()
         self._frames.hideAxis("bottom")
         self._frames.setFixedHeight(PLOT_PX)
-        self._line = pg.PlotDataItem()
+        self._line: pg.PlotDataItem = pg.PlotDataItem()
         self._frames.addItem(self._line)
         self._bars = pg.BarGraphItem(x0=0, y=[], height=0.6, width=[])
         self._bars_plot.addItem(self._bars)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from partrm_viewer.panels.compared import Compared, paint_pill, pill_width
+from partrm_viewer.panels.compared import Compared, paint_pill, pill_font, pill_width
 from partrm_viewer.theme import PULL
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Overlay(QWidget):
         self._ground = ground
         self._badge = ""
         self._note = ""
+        self._details: tuple[str, ...] = ()
+        self._hint: tuple[str, QPointF] | None = None
         self._box: QRectF | None = None
         self._brush: tuple[QPointF, float] | None = None
         self._compared: Compared | None = None
@@ -60,6 +62,29 @@ class Overlay(QWidget):
     def badge(self) -> str:
         """Return the word in the corner."""
         return self._badge
+
+    def set_details(self, lines: tuple[str, ...]) -> None:
+        """Show small lines under the word in the corner."""
+        if lines != self._details:
+            self._details = lines
+            self.update()
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Return the lines under the word in the corner."""
+        return self._details
+
+    def set_hint(self, text: str, at: QPointF | None) -> None:
+        """Show a sentence beside the pointer, widget pixels."""
+        hint = (text, QPointF(at)) if text and at is not None else None
+        if hint != self._hint:
+            self._hint = hint
+            self.update()
+
+    @property
+    def hint(self) -> str:
+        """Return the sentence beside the pointer."""
+        return self._hint[0] if self._hint is not None else ""
 
     def set_note(self, text: str) -> None:
         """Show a line in the middle."""
@@ -108,6 +133,15 @@ class Overlay(QWidget):
             self._compared.paint(painter, self.width(), self.height(), self._badge)
         elif self._badge and pill_width(painter, self._badge) + 24 < self.width():
             paint_pill(painter, self._badge, 12, 12)
+        if self._badge:
+            left = 12.0 + (0.0 if self._compared is None else self._compared.shown_from(self.width()))
+            for row, text in enumerate(self._details):
+                _paint_line(painter, text, left, 44 + 20 * row, self.width() - left - 12)
+        if self._hint is not None:
+            text, tip = self._hint
+            x = min(tip.x() + 14, self.width() - _line_width(painter, text) - 4)
+            y = tip.y() + 20 if tip.y() + 44 < self.height() else tip.y() - 30
+            _paint_line(painter, text, max(x, 4.0), y, self.width() - 8)
         if self._note:
             width = pill_width(painter, self._note)
             paint_pill(painter, self._note, (self.width() - width) / 2, self.height() / 2 - 13)
@@ -155,3 +189,22 @@ def _paint_arrow(painter: QPainter, start: QPointF, end: QPointF) -> None:
     painter.setPen(QPen(PULL, 2.2))
     painter.setBrush(Qt.GlobalColor.white)
     painter.drawEllipse(start, 4.6, 4.6)
+
+
+def _line_width(painter: QPainter, text: str) -> float:
+    painter.setFont(pill_font(painter, 11, QFont.Weight.Medium))
+    return painter.fontMetrics().horizontalAdvance(text) + 16.0
+
+
+def _paint_line(painter: QPainter, text: str, x: float, y: float, room: float) -> None:
+    """Paint a small line of text on a dark ground, shortened to the room that there is."""
+    width = min(_line_width(painter, text), room)
+    if width < 40:
+        return
+    rect = QRectF(x, y, width, 18.0)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(20, 23, 29, 205))
+    painter.drawRoundedRect(rect, 6.0, 6.0)
+    painter.setPen(QColor(255, 255, 255))
+    shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, round(width - 14))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, shown)

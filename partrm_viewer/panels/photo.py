@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -20,6 +20,7 @@ from partrm_viewer.tools.box import Box
 
 CLICK_PX = 4.0  # how far the pointer may stray in a click, screen pixels
 TINT_ALPHA = 95
+HOVER_ALPHA = 45
 SHOWN_PX = 2048  # a larger image is thinned for the screen
 MARGIN = 0.03  # of the image's size, left around it
 BRUSH_PX = (2.0, 14.0, 120.0)  # smallest radius of the brush, the first, the largest; screen pixels
@@ -29,6 +30,8 @@ BRUSH_PER_NOTCH = 1.18
 class PhotoPanel(pg.GraphicsView):
     """An image with pixels square, y down and no axes."""
 
+    pointed = Signal(object)  # image pixel under the pointer while no button is down; None: it has left
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False, enableMouse=False)
@@ -37,7 +40,10 @@ class PhotoPanel(pg.GraphicsView):
         self._image = pg.ImageItem(axisOrder="row-major")
         self._tint = pg.ImageItem(axisOrder="row-major")
         self._view.addItem(self._image)
+        self._hovered = pg.ImageItem(axisOrder="row-major")
+        self._view.addItem(self._hovered)
         self._view.addItem(self._tint)
+        self.pointer = QPointF()  # where it was last, widget pixels
         self._shape: tuple[int, int] | None = None
         self._drag: Drag | None = None
         self._clicks: tuple[Click, ...] = ()
@@ -57,7 +63,8 @@ class PhotoPanel(pg.GraphicsView):
         self._tool = tool
         pointing = tool.name == "pull"
         self.setCursor(Qt.CursorShape.PointingHandCursor if pointing else Qt.CursorShape.CrossCursor)
-        self.viewport().setMouseTracking(self._brushing)  # the brush is shown before it is pressed
+        self.viewport().setMouseTracking(True)  # what a press would do is shown before it
+        self.pointed.emit(None)
         self.overlay.set_brush(None)
 
     def set_image(self, image: np.ndarray | None) -> None:
@@ -85,14 +92,36 @@ class PhotoPanel(pg.GraphicsView):
         tint[_grown(mask, width) & ~mask] = (255, 255, 255, 235)  # a light rim: seen on dark and on blue things, too
         _put(self._tint, tint, whole)
 
+    def set_hovered(self, mask: np.ndarray | None, window: tuple[float, float, float] = (0.0, 0.0, 1.0)) -> None:
+        """Light up, faintly, a square mask (S, S) bool that lies in a window of the image: left, top, side."""
+        if mask is None:
+            self._hovered.clear()
+            return
+        tint = np.zeros((*mask.shape, 4), np.uint8)
+        tint[mask] = (PULL.red(), PULL.green(), PULL.blue(), HOVER_ALPHA)
+        tint[mask & ~_eroded(mask, 2)] = (PULL.red(), PULL.green(), PULL.blue(), 200)
+        self._hovered.setImage(tint, autoLevels=False, levels=(0, 255))
+        left, top, side = window
+        self._hovered.setRect(QRectF(left, top, side, side))
+
     def set_clicks(self, clicks: Sequence[Click]) -> None:
         """Mark the places that the part was asked with, as soon as there are more than the press that found it."""
         self._clicks = tuple(clicks) if len(clicks) > 1 else ()
         self.overlay.update()
 
+    @property
+    def tool(self) -> Tool | None:
+        """Return the tool in hand."""
+        return self._tool
+
     def tint(self) -> np.ndarray | None:
         """Return the tint on screen, RGBA."""
         tint: np.ndarray | None = self._tint.image
+        return tint
+
+    def hovered(self) -> np.ndarray | None:
+        """Return what is lit up under the pointer, RGBA."""
+        tint: np.ndarray | None = self._hovered.image
         return tint
 
     def set_drag(self, drag: Drag | None, faint: bool = False) -> None:
@@ -146,6 +175,7 @@ class PhotoPanel(pg.GraphicsView):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         event.accept()
         position = event.position()
+        self.pointer = position
         if self._brushing:
             self.overlay.set_brush(position, self._brush_px)
         if self._pressed_at is not None and self._tool is not None:
@@ -156,6 +186,8 @@ class PhotoPanel(pg.GraphicsView):
             old, new = self.image_from_widget(self._panned_from), self.image_from_widget(position)
             self._view.translateBy(x=old[0] - new[0], y=old[1] - new[1])
             self._panned_from = position
+        elif self._shape is not None:
+            self.pointed.emit(self.image_from_widget(position))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         event.accept()
@@ -182,6 +214,7 @@ class PhotoPanel(pg.GraphicsView):
 
     def leaveEvent(self, event: QEvent) -> None:
         self.overlay.set_brush(None)
+        self.pointed.emit(None)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

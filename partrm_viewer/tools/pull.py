@@ -10,10 +10,23 @@ from typing import Protocol
 
 import numpy as np
 
-from model.drag import Drag
+from model.camera import Camera
+from model.drag import Drag, Sight, seen_drag
 from model.stages.state import Motion, Part, State
 from partrm_viewer.document import Snapshot
 from partrm_viewer.tools.base import Hand, Point
+
+
+@dataclass(frozen=True, eq=False)
+class Grip:
+    """A point of the surface that is held in the 3D view."""
+
+    point: np.ndarray  # (3,) world
+    camera: Camera  # who looks, for as long as it is held
+
+    def target(self, at_px: Point) -> np.ndarray:
+        """Return where the pointer is on the plane through the point that faces the camera, (3,) world."""
+        return self.camera.unproject(np.array(at_px), self.camera.project(self.point)[1])
 
 
 @dataclass(eq=False)
@@ -22,16 +35,37 @@ class Gesture:
 
     source: Snapshot
     state: State
-    start_px: Point
+    start_px: Point  # image pixels, where the input view sees the part
+    grip: Grip | None = None  # where it was pressed in the 3D view
     drag: Drag | None = None  # None until the pointer has left the click's few pixels
     part: Part | None = None
     released: bool = False
     refused: bool = False  # there is no part under the press
+    motion: Motion | None = None  # what the preview shows
+    live_s: float | None = None  # how long the last prediction took that came while it was pulled
 
     @property
     def pulling(self) -> bool:
         """Tell whether this is a pull, not a click."""
         return self.drag is not None
+
+    def drag_to(self, at_px: Point) -> Drag:
+        """Return the drag to where the pointer is: in the image, or in the 3D view where it was pressed there."""
+        if self.grip is None:
+            return Drag(self.start_px, at_px)
+        (a, b, c), (x, y, z) = self.grip.point.tolist(), self.grip.target(at_px).tolist()
+        return seen_drag(self.state.camera, Sight((a, b, c), (x, y, z), self.grip.camera), self.start_px)
+
+    def along(self, drag: Drag, motion: Motion | None) -> Drag:
+        """Return a drag as the input view sees it where the part's motion is known: it tells how deep a pull goes."""
+        if drag.sight is None or motion is None:
+            return drag
+        seen, moved = drag.sight.camera, motion.T[:3, :3] @ np.array(drag.sight.grab) + motion.T[:3, 3]
+        depth = float(seen.project(moved)[1])
+        if depth < 1e-2:  # behind who looks
+            return drag
+        reached = seen.unproject(seen.project(np.array(drag.sight.target))[0], depth)
+        return seen_drag(self.state.camera, drag.sight, self.start_px, reached)
 
 
 class Host(Protocol):
@@ -47,7 +81,9 @@ class Host(Protocol):
 
     def motion_of(self, gesture: Gesture) -> Motion | None: ...
 
-    def show_pull(self, drag: Drag | None, grab: np.ndarray | None, T: np.ndarray | None) -> None: ...
+    def pulled(self, gesture: Gesture) -> None: ...
+
+    def show_pull(self, gesture: Gesture | None) -> None: ...
 
     def predict(self, gesture: Gesture, drag: Drag) -> None: ...
 
@@ -66,6 +102,10 @@ class PullTool:
 
     def press(self, at_px: Point, hand: Hand = Hand.PLAIN) -> None:
         """Ask for the part under the pointer, or for more or less of the one that is selected."""
+        self.take(at_px, None, hand)
+
+    def take(self, at_px: Point, grip: Grip | None, hand: Hand = Hand.PLAIN) -> None:
+        """Begin a gesture at an image pixel; grip: what is held in the 3D view, where it was pressed there."""
         source = self._host.shown_snapshot()
         self.gesture = None
         if source is None or source.state is None:
@@ -76,15 +116,15 @@ class PullTool:
         if hand is not Hand.PLAIN:
             self._host.click_on_part(at_px, hand is Hand.ADD)
             return
-        self.gesture = Gesture(source, source.state, at_px)
+        self.gesture = Gesture(source, source.state, at_px, grip)
         self._host.find_part(self.gesture)
 
     def move(self, at_px: Point, far: bool) -> None:
         """Preview the pull; before the part is known only the arrow shows."""
         if self.gesture is None or self.gesture.released or not (far or self.gesture.pulling):
             return
-        self.gesture.drag = Drag(self.gesture.start_px, at_px)
-        self.preview()
+        self.gesture.drag = self.gesture.drag_to(at_px)
+        self._host.pulled(self.gesture)
 
     def release(self, at_px: Point) -> None:
         """Predict, if it was a pull; a click only selects."""
@@ -94,7 +134,7 @@ class PullTool:
         gesture.released = True
         if gesture.drag is None:
             return
-        gesture.drag = Drag(gesture.start_px, at_px)
+        gesture.drag = gesture.drag_to(at_px)
         self.preview()
         self._host.predict(gesture, gesture.drag)
 
@@ -102,13 +142,13 @@ class PullTool:
         """Let the part snap back."""
         if self.gesture is not None:
             self.gesture = None
-            self._host.show_pull(None, None, None)
+            self._host.show_pull(None)
 
     def preview(self) -> None:
         """Show the pull as it stands; also called when the part arrives late."""
         gesture = self.gesture
         if gesture is None or gesture.drag is None:
             return
-        motion = self._host.motion_of(gesture) if gesture.part is not None else None
-        grab = gesture.part.grab if gesture.part is not None else None
-        self._host.show_pull(gesture.drag, grab, motion.T if motion is not None else None)
+        gesture.motion = self._host.motion_of(gesture) if gesture.part is not None else None
+        gesture.drag = gesture.along(gesture.drag, gesture.motion)
+        self._host.show_pull(gesture)

@@ -25,6 +25,8 @@ from model.errors import DragError, ImageError
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
 from model.stages.again import Held, carried, found
+from model.stages.atlas import Atlas
+from model.stages.rigid import aim_of
 from model.stages.state import Click, Motion, Outline, Part, Prediction, State
 from partrm_viewer import dialogs
 from partrm_viewer.app import application
@@ -108,12 +110,30 @@ class FakePipeline:
     def prepare(self, state: State, progress: Progress = silent) -> None:
         self.prepared.append(state)
 
+    def atlas(self, state: State, progress: Progress = silent) -> Atlas:
+        """Know one part, the left half; the right half does not move."""
+        self.hold(progress)
+        h, w = state.mask.shape
+        crop = state.camera.cropped(0, (h - w) / 2, w, w).resized(64, 64)
+        at = (np.arange(64) + 0.5) * w / 64
+        left = at < w / 2
+        pixels = np.where(left & (np.abs(at - w / 2) < h / 2)[:, None], 0, -1).astype(np.int8)
+        points = state.gaussians.positions.astype(np.float64)
+        pixel, _ = state.camera.project(points)
+        outwards = np.where(np.abs(points) > 0.499, np.sign(points), 0.0)
+        seen = (outwards * (state.camera.position - points)).sum(1) > 0
+        splats = np.where(pixel[:, 0] < w / 2, 0, -1).astype(np.int8)
+        depths = np.full((64, 64), -np.inf, np.float32)
+        rows, cols, own, _ = crop.cells(points[seen])
+        depths[rows, cols] = own
+        return Atlas(crop, pixels, splats, seen, depths)
+
     def part(self, state: State, click_px: tuple[float, float], progress: Progress = silent) -> Part:
         self.calls.append("part")
         self.hold(progress)
         x, y = int(click_px[0]), int(click_px[1])
-        h, w = state.mask.shape
-        if not (0 <= x < w and 0 <= y < h and state.mask[y, x]):
+        w = state.mask.shape[1]
+        if not state.mask[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].any():  # just beside the object is near enough
             raise DragError("There is nothing to pull here.", "Press on the object.")
         masks = [state.mask & (np.arange(w) < w * share) for share in (1 / 2, 5 / 8, 3 / 4)]
         outlines = tuple(Outline(mask, 0.9) for mask in masks)
@@ -152,8 +172,9 @@ class FakePipeline:
         return replace(part, click_px=at_px)
 
     def motion(self, state: State, part: Part, drag: Drag) -> Motion:
-        amount, miss = SLIDE.solve(part.grab, state.camera, drag.end_px, (-1.0, 1.0))
-        return Motion(SLIDE, amount, miss, 0.8)
+        aim = aim_of(drag, part.grab, state.camera)
+        amount, miss = SLIDE.solve(aim.grab, aim.camera, aim.end_px, (-1.0, 1.0))
+        return Motion(SLIDE, amount, aim.scale * miss, 0.8)
 
     def predict(
         self, state: State, drags: Sequence[Drag], part: Part | None = None, progress: Progress = silent

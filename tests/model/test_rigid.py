@@ -5,7 +5,7 @@ import pytest
 
 from model.articulation.joint import Joint
 from model.camera import Camera
-from model.drag import Drag
+from model.drag import Drag, Sight, seen_drag
 from model.errors import DragError
 from model.stages import rigid
 from model.stages.state import Part
@@ -94,3 +94,73 @@ def test_object_stands_along_what_most_faces_agree_on() -> None:
     stray = np.array([[1.0, 0, 0]]).repeat(3, 0)
     axes = rigid.upright_axes(np.concatenate([faces, stray]))
     assert np.abs(axes.T @ faces[0]).max() > 0.999
+
+
+def drawer() -> tuple[Part, np.ndarray]:
+    grab = np.array([0.0, 0.1, 0.2])
+    guess = Joint("revolute", np.array([0.05, 0.08, 1.0]) / np.linalg.norm([0.05, 0.08, 1.0]), np.zeros(3))
+    return part(guess, 0.1, grab), grab
+
+
+def looked_at(camera: Camera, grab: np.ndarray, end: np.ndarray) -> Sight:
+    """Pull a point so that a camera sees it at another, as a pointer does."""
+    _, depth = camera.project(grab)
+    target = camera.unproject(camera.project(end)[0], depth)
+    return Sight(tuple(grab.tolist()), tuple(target.tolist()), camera)
+
+
+def test_a_pull_in_3d_from_the_input_view_is_the_pull_in_2d() -> None:
+    held, grab = drawer()
+    for camera in (CAMERA, CAMERA.fitted(700, 500)):  # the same place, more pixels
+        drag = seen_drag(CAMERA, looked_at(camera, grab, grab + np.array([0.03, 0.02, 0.3])))
+        flat = rigid.motion(held, grab[None], CAMERA, [Drag(drag.start_px, drag.end_px)], 256)
+        deep = rigid.motion(held, grab[None], CAMERA, [drag], 256)
+        assert deep.joint.kind == flat.joint.kind
+        assert deep.amount == pytest.approx(flat.amount, abs=1e-6) and deep.miss_px == pytest.approx(flat.miss_px)
+        assert np.allclose(deep.T, flat.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("azimuth", [60, 120, 160, 200, 300])
+def test_a_drawer_pulled_from_any_side_comes_out_by_the_right_amount(azimuth: float) -> None:
+    held, grab = drawer()
+    camera = Camera.orbit(azimuth, 30, 2.5, 35, 640, 480)
+    drag = seen_drag(CAMERA, looked_at(camera, grab, grab + np.array([0.0, 0.0, 0.3])))
+    found = rigid.motion(held, grab[None], CAMERA, [drag], 256)
+    assert found.joint.kind == "prismatic" and found.joint.axis[2] > 0.99
+    assert found.amount == pytest.approx(0.3, abs=0.015)
+
+
+def test_a_pull_that_the_input_view_does_not_see_still_has_a_length() -> None:
+    held, _ = drawer()
+    photo, grab = Camera.orbit(0, 0, 2.0, 35, 256, 256), np.array([0.0, 0.0, 0.2])
+    camera = Camera.orbit(70, 20, 2.5, 35, 640, 480)
+    drag = seen_drag(photo, looked_at(camera, grab, grab + np.array([0.0, 0.0, 0.2])))  # straight at the photo's camera
+    aside = Drag(drag.start_px, drag.start_px, drag.sight)
+    assert rigid.motion(held, grab[None], photo, [aside], 256).amount == pytest.approx(0.2, abs=0.015)
+
+
+def test_a_drag_that_begins_elsewhere_on_the_part_goes_the_same_way() -> None:
+    _, grab = drawer()
+    sight = looked_at(Camera.orbit(150, 30, 2.5, 35, 640, 480), grab, grab + np.array([0.0, 0.0, 0.3]))
+    there = CAMERA.project(grab + np.array([0.1, -0.1, 0.0]))[0]
+    drag = seen_drag(CAMERA, sight, (float(there[0]), float(there[1])))
+    plain = seen_drag(CAMERA, sight)
+    assert drag.start_px == pytest.approx(tuple(there))
+    moved, wanted = np.subtract(drag.end_px, drag.start_px), np.subtract(plain.end_px, plain.start_px)
+    assert moved @ wanted / np.linalg.norm(moved) / np.linalg.norm(wanted) > 0.97
+
+
+@pytest.mark.parametrize("turn_deg", [-15, 15])
+@pytest.mark.parametrize("azimuth", [60, 120, -60])
+def test_a_hand_that_pulls_a_drawer_a_little_askew_from_the_side_still_slides_it(
+    azimuth: float, turn_deg: float
+) -> None:
+    held, grab = drawer()
+    camera = Camera.orbit(azimuth, 30, 2.5, 35, 640, 480)
+    a, b = camera.project(np.stack([grab, grab + np.array([0.0, 0.0, 0.3])]))[0]
+    t = np.deg2rad(turn_deg)
+    end = a + np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]) @ (b - a)
+    target = camera.unproject(end, camera.project(grab)[1])
+    drag = seen_drag(CAMERA, Sight(tuple(grab.tolist()), tuple(target.tolist()), camera))
+    found = rigid.motion(held, grab[None], CAMERA, [drag], 256)
+    assert found.joint.kind == "prismatic" and found.amount == pytest.approx(0.3, abs=0.04)
