@@ -46,6 +46,11 @@ class Action:
     checkable: bool = False
     label: str = ""  # beside the icon in the tool bar
 
+    @property
+    def needs_work(self) -> bool:
+        """Tell whether it needs something that is open."""
+        return self.enabled is not _always
+
 
 ACTIONS = (
     Action(
@@ -88,6 +93,7 @@ ACTIONS = (
         _has_state,
     ),
     Action("weights", "&Weights…", "File", "See which networks there are; fetch, import and verify them"),
+    Action("start_page", "Start pa&ge", "File", "Samples and recent files; what is open stays open", ("Ctrl+H",)),
     Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
     Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", lambda s: s.undo_text is not None),
     Action(

@@ -38,6 +38,7 @@ class Bars:
         recent: Callable[[], Sequence[str]],
         open_path: Callable[[Path], object],
     ) -> None:
+        self.doers = doers
         self.actions = {spec.name: _action(window, doers, spec.name) for spec in ACTIONS}
         self._recent = recent
         self._open_path = open_path
@@ -55,10 +56,11 @@ class Bars:
         self._bar = self._tool_bar()
         window.addToolBar(self._bar)
 
-    def refresh(self, session: Session, checked: dict[str, bool]) -> None:
-        """Show what may be done now, and what is switched on."""
+    def refresh(self, session: Session, checked: dict[str, bool], at_start: bool) -> None:
+        """Show what may be done now, and what is switched on; at the start page nothing that would not be seen."""
         for spec in ACTIONS:
-            self.actions[spec.name].setEnabled(spec.enabled(session))
+            unseen = at_start and spec.menu != "File" and spec.needs_work
+            self.actions[spec.name].setEnabled(spec.enabled(session) and not unseen)
         undo, redo = session.undo_text, session.redo_text
         self.actions["undo"].setText(f"&Undo {undo}" if undo else "&Undo")
         self.actions["redo"].setText(f"&Redo {redo}" if redo else "&Redo")

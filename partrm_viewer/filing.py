@@ -51,7 +51,7 @@ class Filing:
         """Open an image, a splat file or a project."""
         window = self._window
         window.pull.cancel()
-        if path != SAMPLE and path != self._recovering:
+        if path.parent != SAMPLE.parent and path != self._recovering:
             window.settings = window.settings.with_recent(path)
         window.bench.open(path)
 

@@ -33,8 +33,7 @@ class Layout:
         self,
         window: QMainWindow,
         renderer: str,
-        open_image: Callable[[], object],
-        open_sample: Callable[[], object],
+        open_file: Callable[[], object],
         show_state: Callable[[int], None],
         rename_state: Callable[[int, str], None],
         cancel: Callable[[], object],
@@ -44,7 +43,7 @@ class Layout:
         self.photo.setObjectName("picture")
         self.viewport = Viewport(renderer)
         self.states = StatesPanel(show_state, rename_state)
-        self.start = StartPage(themes.app_icon().pixmap(QSize(56, 56)), open_image, open_sample)
+        self.start = StartPage(themes.app_icon().pixmap(QSize(48, 48)), open_file)
         self.photo_pane = Pane("Photo", self.photo)
         self.splat_pane = Pane("3D", self.viewport)
 
@@ -105,3 +104,4 @@ class Layout:
         self.cancel.setIcon(themes.icon("close", theme))
         self.photo.setBackground(theme.sunken)
         self.states.set_theme(theme)
+        self.start.set_theme(theme)

@@ -37,6 +37,10 @@ class Settings:
         recent = (text, *(other for other in self.recent if other != text))[:N_RECENT]
         return replace(self, recent=recent, folder=str(path.resolve().parent))
 
+    def without_recent(self, path: Path) -> Settings:
+        """Take a file out of the recent ones."""
+        return replace(self, recent=tuple(other for other in self.recent if other != str(path)))
+
 
 def config_folder() -> Path:
     """Return this user's folder for our settings (it may not exist yet)."""

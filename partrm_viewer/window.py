@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from model.drag import Drag
 from model.errors import ImageError, PartRMError, WeightsError
 from model.stages.frame import elevation_deg
 from model.stages.state import Motion, Part
-from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
@@ -25,6 +24,7 @@ from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.filing import Filing
 from partrm_viewer.jobs import Jobs, Message, Progressed
+from partrm_viewer.keys import ButtonKeys
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
@@ -34,6 +34,7 @@ from partrm_viewer.playing import Playing
 from partrm_viewer.project import Project
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
+from partrm_viewer.starting import Starting
 from partrm_viewer.tools.base import Point
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
@@ -71,7 +72,6 @@ class Window(QMainWindow):
             self,
             renderer,
             lambda: self.filing.open_file(),
-            lambda: self.filing.open_sample(),
             self.session.show,
             self.session.rename,
             self.cancel,
@@ -89,7 +89,11 @@ class Window(QMainWindow):
         saver = Jobs(self._mailbox.post, "saver")
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing = Playing(self)
-        self.bars = Bars(self, (self, self.filing, self.playing), lambda: self.settings.recent, self.open)
+        self.starting = Starting(self, Jobs(self._mailbox.post, "thumbnails"))
+        ButtonKeys(self)
+        self.bars = Bars(
+            self, (self, self.filing, self.playing, self.starting), lambda: self.settings.recent, self.open
+        )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -165,7 +169,7 @@ class Window(QMainWindow):
             self.brush.cancel()
         elif self.parts.progress.isVisible():
             self.jobs.cancel_all()
-        elif self.bench.outlining.take_back():
+        elif self.bench.outlining.take_back() or self.starting.back():
             pass
         elif self._tool is not self.pull:
             self.use_pull()
@@ -391,7 +395,7 @@ class Window(QMainWindow):
             "upright": self.settings.upright,
             **{f"theme_{name}": self.settings.theme == name for name in settings_file.THEMES},
         }
-        self.bars.refresh(self.session, checked)
+        self.bars.refresh(self.session, checked, self.starting.here)
 
     def _use(self, tool: PullTool | BoxTool | BrushTool) -> None:
         self._tool = tool
@@ -445,23 +449,6 @@ class Window(QMainWindow):
         assert isinstance(application, QApplication)
         return application
 
-    # ---- dropping and closing
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dialogs.dropped(event.mimeData()) is not None:
-            event.acceptProposedAction()
-            self.parts.start.set_dropping(True)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.parts.start.set_dropping(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.parts.start.set_dropping(False)
-        path = dialogs.dropped(event.mimeData())
-        if path is not None:
-            event.acceptProposedAction()
-            self.open(path)
-
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.filing.may_close():
             event.ignore()
@@ -479,6 +466,7 @@ class Window(QMainWindow):
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
+        self.starting.close()
         self.playing.stop()
         self.showing.stop()
         self.parts.viewport.close_screen()
