@@ -207,6 +207,8 @@ ACTIONS = (
     Action("theme_light", "&Light theme", "View", "Always light", checkable=True),
     Action("theme_dark", "&Dark theme", "View", "Always dark", checkable=True),
     Action("help", "&Keys and mouse", "Help", "Show this sheet", ("F1", "?"), "help"),
+    Action("jobs_panel", "&Jobs", "Help", "What runs and waits, and how long it may still take", ("Ctrl+J",), "jobs"),
+    Action("log_page", "&Log", "Help", "What the program has noted, for somebody who is to mend it", ("Ctrl+L",)),
 )
 
 TOOL_BAR = (

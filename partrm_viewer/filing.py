@@ -12,6 +12,7 @@ from partrm_viewer import theme as themes
 from partrm_viewer.document import Document
 from partrm_viewer.jobs import Jobs
 from partrm_viewer.keeping import COPY_EVERY_MS, Keeping
+from partrm_viewer.panels.messages import OFFER
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.screen import timer
 from partrm_viewer.tools.navigate import View
@@ -109,7 +110,7 @@ class Filing:
         when = time.strftime("%d %B, %H:%M", time.localtime(found[0].stat().st_mtime))
         more = f" {len(found) - 1} older copies will be offered after it." if len(found) > 1 else ""
         error = PartRMError(f"Unsaved work of {when} was found", f"The program ended before it was saved.{more}")
-        self._window.parts.messages.show_error(error, "recovery", "Open it", lambda: self._recover(found[0]))
+        self._window.parts.messages.show_error(error, OFFER, "Open it", lambda: self._recover(found[0]))
 
     def _recover(self, path: Path) -> None:
         self._recovering = path
@@ -130,7 +131,8 @@ class Filing:
 
     def may_close(self) -> bool:
         """Ask, once, where closing would lose work or stop some; saving comes back later."""
-        running, name = self._window.bench.running, self._window.session.document.name if self.keeping.dirty else ""
+        running = self._window.bench.running or self._window.fetching
+        name = self._window.session.document.name if self.keeping.dirty else ""
         if self._closing or not (running or name):
             return True
         answer = dialogs.ask_unsaved(self._window, name, running)

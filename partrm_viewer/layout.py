@@ -24,6 +24,7 @@ from partrm_viewer.panels.start import StartPage
 from partrm_viewer.panels.states import StatesPanel
 from partrm_viewer.theme import Theme
 from partrm_viewer.viewport import Viewport
+from partrm_viewer.words import tr
 
 
 class Layout:
@@ -78,14 +79,18 @@ class Layout:
         self.progress_text = QLabel()
         self.cancel = QToolButton()
         self.cancel.setToolTip("Cancel (Esc)")
+        self.cancel.setAccessibleName(tr("Cancel"))
         self.cancel.clicked.connect(lambda: cancel())
+        self.jobs = QToolButton()
+        self.jobs.setToolTip(tr("Show what runs and waits (Ctrl+J)"))
+        self.jobs.setAccessibleName(tr("Jobs"))
         self.frame = QLabel()
         self.frame.setToolTip("Splats shown, and how long the last frame took to draw")
         self.renderer = QLabel()
         bar = window.statusBar()
         bar.setSizeGripEnabled(False)
         bar.addWidget(self.status, 1)
-        for widget in (self.progress_text, self.progress, self.cancel, self.frame, self.renderer):
+        for widget in (self.progress_text, self.progress, self.cancel, self.frame, self.renderer, self.jobs):
             bar.addPermanentWidget(widget)
         self.show_progress(None)
 
@@ -102,6 +107,7 @@ class Layout:
         """Redraw what a style sheet cannot reach."""
         self.messages.set_icons(themes.icon("warning", theme), themes.icon("close", theme))
         self.cancel.setIcon(themes.icon("close", theme))
+        self.jobs.setIcon(themes.icon("jobs", theme))
         self.photo.setBackground(theme.sunken)
         self.states.set_theme(theme)
         self.start.set_theme(theme)

@@ -23,12 +23,12 @@ from partrm_viewer.bars import Bars
 from partrm_viewer.document import Document, Snapshot
 from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.filing import Filing
+from partrm_viewer.helping import Helping
 from partrm_viewer.jobs import Jobs, Message, Progressed
 from partrm_viewer.keys import ButtonKeys
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
-from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
 from partrm_viewer.project import Project
@@ -40,6 +40,7 @@ from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
 from partrm_viewer.workbench import Workbench
+from partrm_viewer.working import Working
 
 TITLE = "PartRM Viewer"
 CLEAR = 0.9  # score of a part under which its border is often wrong
@@ -66,7 +67,8 @@ class Window(QMainWindow):
         self.settings = settings_file.load(self._settings_path)
         self.session = Session()
         self._mailbox = Mailbox(self._receive)
-        self.jobs = Jobs(self._mailbox.post)
+        self.working = Working()
+        self.jobs = self.working.watch(Jobs(self._mailbox.post))
         self.bench = Workbench(self.session, self.jobs, Engine(make_predictor), self)
         self.parts = Layout(
             self,
@@ -83,17 +85,16 @@ class Window(QMainWindow):
         self.brush = BrushTool(self._paintable, lambda: photo.brush_px, self.showing.outline, outlining.paint)
         self.parts.viewport.pull_tool = self.pull
         self.parts.viewport.screen_changed.connect(self._screen_changed)
-        self._help: HelpSheet | None = None
         self._weights: WeightsPage | None = None
         self._tool: PullTool | BoxTool | BrushTool = self.pull
-        saver = Jobs(self._mailbox.post, "saver")
+        saver = self.working.watch(Jobs(self._mailbox.post, "saver"))
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing = Playing(self)
         self.starting = Starting(self, Jobs(self._mailbox.post, "thumbnails"))
+        self.helping = Helping(self)
         ButtonKeys(self)
-        self.bars = Bars(
-            self, (self, self.filing, self.playing, self.starting), lambda: self.settings.recent, self.open
-        )
+        doers = (self, self.filing, self.playing, self.starting, self.helping)
+        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.set_name("", False)
@@ -226,21 +227,20 @@ class Window(QMainWindow):
         """Use the dark theme."""
         self._choose_theme("dark")
 
-    def help(self) -> None:
-        """Show keys and mouse."""
-        if self._help is None:
-            self._help = HelpSheet(self)
-        self._help.show()
-        self._help.raise_()
-
     def weights(self) -> None:
         """Show which weights there are, and fetch, import or verify them."""
         if self._weights is None:
-            self._weights = WeightsPage(self, self.use_network if self._predictor_of is not None else None)
+            use = self.use_network if self._predictor_of is not None else None
+            self._weights = WeightsPage(self, self.working, use)
         self._weights.set_network(self._network)
         self._weights.refresh()
         self._weights.show()
         self._weights.raise_()
+
+    @property
+    def fetching(self) -> str:
+        """Name the job of the weights page that closing would stop; nothing where there is none."""
+        return self._weights.running if self._weights is not None else ""
 
     def use_network(self, name: str) -> None:
         """Predict with other weights from now on; with those before, where they cannot be loaded."""
@@ -368,6 +368,7 @@ class Window(QMainWindow):
         self.work_changed()
 
     def _receive(self, message: Message) -> None:
+        self.working.told(message)
         if isinstance(message, Progressed):
             if not message.job.quiet:
                 self.parts.show_progress(message.fraction, message.what)

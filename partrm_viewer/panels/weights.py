@@ -37,6 +37,7 @@ from partrm_viewer.dialogs import ask_folder, ask_which
 from partrm_viewer.jobs import Job, Jobs, Message, Progressed
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.pane import Elided
+from partrm_viewer.working import Working
 
 if TYPE_CHECKING:
     from model.published.fetch import Plan
@@ -53,14 +54,15 @@ class WeightsPage(QDialog):
     It has a worker of its own: a fetch may take an hour, and a pull must not wait for it.
     """
 
-    def __init__(self, parent: QWidget, use: Callable[[str], None] | None = None) -> None:
+    def __init__(self, parent: QWidget, working: Working, use: Callable[[str], None] | None = None) -> None:
         """Build the page; `use` is called with the name of the network to predict with."""
         super().__init__(parent)
         self.setObjectName("weights")
         self.setWindowTitle("Weights")
         self.resize(1120, 620)
         self._mailbox = Mailbox(self._receive)
-        self._jobs = Jobs(self._mailbox.post, "weights")
+        self._working = working
+        self._jobs = working.watch(Jobs(self._mailbox.post, "weights"))
         self._job: Job | None = None
         self.table = _table()
         self.network = QComboBox()
@@ -211,7 +213,13 @@ class WeightsPage(QDialog):
 
         return end
 
+    @property
+    def running(self) -> str:
+        """Name the job that closing would stop; nothing where there is none."""
+        return "" if self._job is None else self._job.name
+
     def _receive(self, message: Message) -> None:
+        self._working.told(message)
         if isinstance(message, Progressed):
             self.bar.setValue(round(1000 * message.fraction))
             self.doing.set_text(message.what)
