@@ -94,6 +94,7 @@ ACTIONS = (
     ),
     Action("weights", "&Weights…", "File", "See which networks there are; fetch, import and verify them"),
     Action("start_page", "Start pa&ge", "File", "Samples and recent files; what is open stays open", ("Ctrl+H",)),
+    Action("preferences", "&Preferences…", "File", "How the program looks, computes and keeps copies", ("Ctrl+,",)),
     Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
     Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", lambda s: s.undo_text is not None),
     Action(

@@ -67,8 +67,10 @@ class Bars:
         for name, on in checked.items():
             self.actions[name].setChecked(on)
 
-    def set_theme(self, theme: Theme) -> None:
-        """Draw the icons in a theme's colours."""
+    def set_theme(self, theme: Theme, percent: int = 100) -> None:
+        """Draw the icons in a theme's colours, at a size that goes with the letters."""
+        side = round(20 * percent / 100)
+        self._bar.setIconSize(QSize(side, side))
         for spec in ACTIONS:
             if spec.icon:
                 self.actions[spec.name].setIcon(themes.icon(spec.icon, theme))
@@ -83,7 +85,6 @@ class Bars:
         labels = {spec.name: spec.label for spec in ACTIONS}
         bar = QToolBar("Tools")
         bar.setMovable(False)
-        bar.setIconSize(QSize(20, 20))
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         for i, group in enumerate(TOOL_BAR):
             if i == len(TOOL_BAR) - 1:  # the last group lies at the right end

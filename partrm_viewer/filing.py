@@ -11,7 +11,7 @@ from partrm_viewer import dialogs
 from partrm_viewer import theme as themes
 from partrm_viewer.document import Document
 from partrm_viewer.jobs import Jobs
-from partrm_viewer.keeping import COPY_EVERY_MS, Keeping
+from partrm_viewer.keeping import Keeping
 from partrm_viewer.panels.messages import OFFER
 from partrm_viewer.project import ENDING, Project
 from partrm_viewer.screen import timer
@@ -31,7 +31,7 @@ class Filing:
         """Save on a worker of its own, so that saving never waits for a prediction; copies go into a folder."""
         self._window = window
         self.keeping = Keeping(window.session, jobs, self, folder)
-        self._copy_soon = timer(window, COPY_EVERY_MS, self._copy)
+        self._copy_soon = timer(window, 1000 * window.settings.copy_every_s, self._copy)
         self._copy_soon.start()
         self._recovering: Path | None = None
         self._closing = False  # without another question
@@ -171,7 +171,7 @@ class Filing:
 
     def _copy(self) -> None:
         self.keeping.copy()
-        self._copy_soon.start()
+        self._copy_soon.start(1000 * self._window.settings.copy_every_s)
 
     def _ask_for_project(self) -> Path | None:
         document: Document = self._window.session.document

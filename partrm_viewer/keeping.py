@@ -19,7 +19,6 @@ from partrm_viewer.project import ENDING, Project
 from partrm_viewer.session import Session
 from partrm_viewer.tools.navigate import View
 
-COPY_EVERY_MS = 20_000
 log = logging.getLogger(__name__)
 Work = tuple[object, ...]  # what would be lost of a Document; equal where nothing has changed since
 

@@ -103,8 +103,11 @@ class Layout:
             self.progress.setValue(round(1000 * fraction))
             self.progress_text.setText(what)
 
-    def set_theme(self, theme: Theme) -> None:
-        """Redraw what a style sheet cannot reach."""
+    def set_theme(self, theme: Theme, percent: int = 100) -> None:
+        """Redraw what a style sheet cannot reach, as large as all the rest."""
+        side = round(16 * percent / 100)
+        for button in (self.cancel, self.jobs):
+            button.setIconSize(QSize(side, side))
         self.messages.set_icons(themes.icon("warning", theme), themes.icon("close", theme))
         self.cancel.setIcon(themes.icon("close", theme))
         self.jobs.setIcon(themes.icon("jobs", theme))

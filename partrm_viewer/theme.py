@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
+LENGTH = re.compile(r"\b(\d+)px")
+ICON_SIDES = (20, 40, 80)  # px, for screens and scales of up to four times the density
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 
 
@@ -78,14 +81,19 @@ def wanted(setting: str, application: QApplication) -> Theme:
     return DARK if setting == "dark" else LIGHT
 
 
-def apply(theme: Theme, application: QApplication) -> None:
-    """Dress the whole application."""
+def apply(theme: Theme, application: QApplication, percent: int = 100) -> None:
+    """Dress the whole application; percent: how large letters and the room around them are."""
     application.setStyle("Fusion")
     application.setPalette(_palette(theme))
     sheet = (RESOURCES / "style.qss").read_text("utf-8")
     for name, colour in asdict(theme).items():
         sheet = sheet.replace(f"@{name}@", colour)
-    application.setStyleSheet(sheet)
+    application.setStyleSheet(scaled(sheet, percent))
+
+
+def scaled(sheet: str, percent: int) -> str:
+    """Return a style sheet with all lengths scaled but those of thin lines."""
+    return LENGTH.sub(lambda m: f"{max(round(int(m[1]) * percent / 100), 3)}px" if int(m[1]) > 2 else m[0], sheet)
 
 
 def icon(name: str, theme: Theme) -> QIcon:
@@ -98,7 +106,8 @@ def icon(name: str, theme: Theme) -> QIcon:
         (_mix(theme.text, theme.pane, 0.35), QIcon.Mode.Disabled, QIcon.State.Off),
         (_mix(theme.text, theme.pane, 0.35), QIcon.Mode.Disabled, QIcon.State.On),
     ):
-        result.addPixmap(_draw(svg.replace("currentColor", colour)), mode, state)
+        for side in ICON_SIDES:
+            result.addPixmap(_draw(svg.replace("currentColor", colour), side), mode, state)
     return result
 
 
@@ -107,7 +116,7 @@ def app_icon() -> QIcon:
     return QIcon(_draw((RESOURCES / "icons" / "app.svg").read_text("utf-8"), 128))
 
 
-def _draw(svg: str, size: int = 40) -> QPixmap:
+def _draw(svg: str, size: int) -> QPixmap:
     pixmap = QPixmap(size, size)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

@@ -31,6 +31,7 @@ from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.outlining import lies_on
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
+from partrm_viewer.preferring import Preferring
 from partrm_viewer.project import Project
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
@@ -93,7 +94,8 @@ class Window(QMainWindow):
         self.starting = Starting(self, Jobs(self._mailbox.post, "thumbnails"))
         self.helping = Helping(self)
         ButtonKeys(self)
-        doers = (self, self.filing, self.playing, self.starting, self.helping)
+        self.preferring = Preferring(self)
+        doers = (self, self.filing, self.playing, self.starting, self.helping, self.preferring)
         self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
@@ -104,8 +106,8 @@ class Window(QMainWindow):
         self.parts.viewport.set_background(self.settings.background)
         self.parts.viewport.set_ground(self.settings.ground)
         self.parts.viewport.set_upright(self.settings.upright)
-        self._application().styleHints().colorSchemeChanged.connect(self._dress)
-        self._dress()
+        self._application().styleHints().colorSchemeChanged.connect(self.dress)
+        self.dress()
         self._restore_geometry()
         self.use_pull()
         self._changed(Document(), self.session.document)
@@ -238,6 +240,11 @@ class Window(QMainWindow):
         self._weights.raise_()
 
     @property
+    def network(self) -> str:
+        """Name the network that predicts."""
+        return self._network
+
+    @property
     def fetching(self) -> str:
         """Name the job of the weights page that closing would stop; nothing where there is none."""
         return self._weights.running if self._weights is not None else ""
@@ -245,11 +252,13 @@ class Window(QMainWindow):
     def use_network(self, name: str) -> None:
         """Predict with other weights from now on; with those before, where they cannot be loaded."""
         make = self._predictor_of
-        assert make is not None
+        if make is None:  # there is but one
+            return
 
         def then(loaded: bool) -> None:
             self._network = name if loaded else self._network
             if loaded:
+                self.settings = replace(self.settings, network=name)
                 self.parts.messages.dismiss("object")
                 self.say(f"Predicting with {name}")
             if self._weights is not None:
@@ -421,15 +430,16 @@ class Window(QMainWindow):
 
     def _choose_theme(self, name: str) -> None:
         self.settings = replace(self.settings, theme=name)
-        self._dress()
+        self.dress()
         self._refresh_actions()
 
-    def _dress(self) -> None:
+    def dress(self) -> None:
+        """Use the theme and the size of the settings."""
         application = self._application()
         theme = themes.wanted(self.settings.theme, application)
-        themes.apply(theme, application)
-        self.bars.set_theme(theme)
-        self.parts.set_theme(theme)
+        themes.apply(theme, application, self.settings.scale)
+        self.bars.set_theme(theme, self.settings.scale)
+        self.parts.set_theme(theme, self.settings.scale)
 
     def _screen_changed(self, error: PartRMError | None) -> None:
         self.parts.renderer.setText(self.parts.viewport.screen_.name)
@@ -461,7 +471,7 @@ class Window(QMainWindow):
         except OSError as error:
             log.warning("the settings were not kept: %s", error)
         self.hide()  # the worker may need a moment to stop
-        self._application().styleHints().colorSchemeChanged.disconnect(self._dress)
+        self._application().styleHints().colorSchemeChanged.disconnect(self.dress)
         if self._weights is not None:
             self._weights.stop()
         self._mailbox.close()

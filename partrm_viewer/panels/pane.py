@@ -49,7 +49,7 @@ class Pane(QFrame):
         self._head.addWidget(self._title)
         self._head.addWidget(self.detail, 1)
         head = QWidget()
-        head.setFixedHeight(36)
+        head.setObjectName("paneHead")
         head.setLayout(self._head)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 1, 9)
