@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from PySide6.QtGui import QKeySequence
+
 from partrm_viewer.session import Session
+from partrm_viewer.words import tr
 
 
 def _always(session: Session) -> bool:
@@ -32,6 +35,14 @@ def _has_before(session: Session) -> bool:
     return session.document.before is not None
 
 
+def _can_undo(session: Session) -> bool:
+    return session.undo_text is not None
+
+
+def _can_redo(session: Session) -> bool:
+    return session.redo_text is not None
+
+
 @dataclass(frozen=True)
 class Action:
     """One thing to do; the window, its filing or its playing has a method called `name`."""
@@ -50,6 +61,30 @@ class Action:
     def needs_work(self) -> bool:
         """Tell whether it needs something that is open."""
         return self.enabled is not _always
+
+
+def plain(text: str) -> str:
+    """Return a text of the table in the user's language, without the marks of menus."""
+    return tr(text).replace("&", "").replace("/", " › ")
+
+
+def keys(action: Action) -> str:
+    """Return an action's keys as this system writes them."""
+    return " · ".join(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts)
+
+
+def needs(action: Action) -> str:
+    """Say what an action that cannot be done now waits for."""
+    known: dict[Callable[[Session], bool], str] = {
+        _has_state: tr("needs a state in 3D"),
+        _has_part: tr("needs a selected part"),
+        _has_image: tr("needs a photo"),
+        _has_several: tr("needs a second state"),
+        _has_before: tr("needs a state that was pulled from another"),
+        _can_undo: tr("there is nothing to take back"),
+        _can_redo: tr("nothing was undone"),
+    }
+    return known.get(action.enabled, tr("not now"))
 
 
 ACTIONS = (
@@ -96,7 +131,7 @@ ACTIONS = (
     Action("start_page", "Start pa&ge", "File", "Samples and recent files; what is open stays open", ("Ctrl+H",)),
     Action("preferences", "&Preferences…", "File", "How the program looks, computes and keeps copies", ("Ctrl+,",)),
     Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
-    Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", lambda s: s.undo_text is not None),
+    Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", _can_undo),
     Action(
         "redo",
         "&Redo",
@@ -104,7 +139,7 @@ ACTIONS = (
         "Do again what was undone",
         ("Ctrl+Shift+Z", "Ctrl+Y"),
         "redo",
-        lambda s: s.redo_text is not None,
+        _can_redo,
     ),
     Action("rename_state", "Re&name state", "Edit", "Give the shown state another name", ("F2",), "", _has_state),
     Action(
@@ -208,6 +243,7 @@ ACTIONS = (
     Action("theme_light", "&Light theme", "View", "Always light", checkable=True),
     Action("theme_dark", "&Dark theme", "View", "Always dark", checkable=True),
     Action("help", "&Keys and mouse", "Help", "Show this sheet", ("F1", "?"), "help"),
+    Action("find_command", "&Find a command", "Help", "Type what you want to do", ("Ctrl+K",), "search"),
     Action("jobs_panel", "&Jobs", "Help", "What runs and waits, and how long it may still take", ("Ctrl+J",), "jobs"),
     Action("log_page", "&Log", "Help", "What the program has noted, for somebody who is to mend it", ("Ctrl+L",)),
 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 
 from partrm_viewer import details, logs
+from partrm_viewer import theme as themes
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.jobs import JobsPanel
 from partrm_viewer.panels.log import LogPage
+from partrm_viewer.panels.palette import Palette
 from partrm_viewer.words import tr
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ class Helping:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._sheets: dict[type[QDialog], QDialog] = {}
+        self._palette: Palette | None = None
         window.parts.messages.on_copy = self._copy_details
         window.parts.messages.on_log = self.log_page
         window.parts.jobs.clicked.connect(self.jobs_panel)
@@ -34,6 +38,14 @@ class Helping:
     def help(self) -> None:
         """Show keys and mouse."""
         self._show(self.sheet(HelpSheet) or HelpSheet(self._window))
+
+    def find_command(self) -> None:
+        """Find an action by some letters of it."""
+        window = self._window
+        if self._palette is None:
+            actions = window.bars.actions
+            self._palette = Palette(window, lambda name: actions[name].isEnabled(), self._run)
+        self._palette.open(themes.wanted(window.settings.theme, window.application()))
 
     def jobs_panel(self) -> None:
         """Show what runs and waits, over the status bar."""
@@ -49,6 +61,14 @@ class Helping:
         self._show(self.sheet(LogPage) or LogPage(self._window))
 
     # ---- sheets
+
+    @property
+    def commands(self) -> Palette | None:
+        """Return the palette, where it has been asked for."""
+        return self._palette
+
+    def _run(self, name: str) -> None:
+        QTimer.singleShot(0, self._window, self._window.bars.actions[name].trigger)  # once the palette is gone
 
     def sheet(self, kind: type[QDialog]) -> QDialog | None:
         """Return a sheet that has been asked for before."""

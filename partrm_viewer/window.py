@@ -106,7 +106,7 @@ class Window(QMainWindow):
         self.parts.viewport.set_background(self.settings.background)
         self.parts.viewport.set_ground(self.settings.ground)
         self.parts.viewport.set_upright(self.settings.upright)
-        self._application().styleHints().colorSchemeChanged.connect(self.dress)
+        self.application().styleHints().colorSchemeChanged.connect(self.dress)
         self.dress()
         self._restore_geometry()
         self.use_pull()
@@ -435,7 +435,7 @@ class Window(QMainWindow):
 
     def dress(self) -> None:
         """Use the theme and the size of the settings."""
-        application = self._application()
+        application = self.application()
         theme = themes.wanted(self.settings.theme, application)
         themes.apply(theme, application, self.settings.scale)
         self.bars.set_theme(theme, self.settings.scale)
@@ -455,7 +455,8 @@ class Window(QMainWindow):
             self.parts.split.setSizes(list(self.settings.split))
 
     @staticmethod
-    def _application() -> QApplication:
+    def application() -> QApplication:
+        """Return the running application."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         return application
@@ -471,7 +472,7 @@ class Window(QMainWindow):
         except OSError as error:
             log.warning("the settings were not kept: %s", error)
         self.hide()  # the worker may need a moment to stop
-        self._application().styleHints().colorSchemeChanged.disconnect(self.dress)
+        self.application().styleHints().colorSchemeChanged.disconnect(self.dress)
         if self._weights is not None:
             self._weights.stop()
         self._mailbox.close()

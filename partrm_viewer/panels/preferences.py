@@ -47,7 +47,7 @@ class Preferences(QDialog):
         choose: Callable[[str, object], object],
         more: Callable[[str], object],
     ) -> None:
-        """at_start, now: the value of a choice, when the program began and as it is; more: what the button beside a choice does."""
+        """at_start, now: a choice's value when the program began, and now; more: what the button beside it does."""
         super().__init__(parent)
         self.setObjectName("preferences")
         self.setWindowTitle(tr("Preferences"))
