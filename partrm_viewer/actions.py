@@ -97,7 +97,7 @@ ACTIONS = (
         "image",
         label="Open",
     ),
-    Action("open_sample", "Open s&ample", "File", "Open the photo that comes with the program"),
+    Action("open_sample", "Open sa&mple", "File", "Open the photo that comes with the program"),
     Action("save", "&Save project", "File", "Save photo, states and view in one file", ("Ctrl+S",), "save", _has_state),
     Action("save_as", "Save project &as…", "File", "Save in another file", ("Ctrl+Shift+S",), "", _has_state),
     Action(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from partrm_viewer import theme as themes
 from partrm_viewer.actions import ACTIONS, TOOL_BAR
@@ -53,6 +54,8 @@ class Bars:
                 if spec.name == "open_sample":
                     self._recent_menu = menu.addMenu("Open &recent")
                     self._recent_menu.aboutToShow.connect(self._list_recent)
+        for lines in (window.menuBar(), *window.menuBar().findChildren(QMenu)):
+            _letter(lines.actions())
         self._bar = self._tool_bar()
         window.addToolBar(self._bar)
 
@@ -110,6 +113,23 @@ class Bars:
             entry.triggered.connect(lambda _=False, path=Path(text): self._open_path(path))
         if self._recent_menu.isEmpty():
             self._recent_menu.addAction("Nothing yet").setEnabled(False)
+
+
+def _letter(actions: Sequence[QAction]) -> None:
+    """Give each line of a menu a letter of its own: the marked one, or where another has that, one that is free."""
+    taken: set[str] = set()
+    for action in actions:
+        text = action.text().replace("&&", "")
+        marked = re.search(r"&(\w)", text)
+        if marked is None or marked[1].casefold() not in taken:
+            taken |= {marked[1].casefold()} if marked is not None else set()
+            continue
+        plain = action.text().replace("&", "")
+        starts = [match.start() for match in re.finditer(r"\b\w", plain)]
+        free = (at for at in (*starts, *range(len(plain))) if plain[at].isalnum() and plain[at].casefold() not in taken)
+        at = next(free, None)
+        action.setText(plain if at is None else f"{plain[:at]}&{plain[at:]}")
+        taken |= {plain[at].casefold()} if at is not None else set()
 
 
 def _action(window: QMainWindow, doers: Sequence[object], name: str) -> QAction:

@@ -45,6 +45,9 @@ class Layout:
         self.viewport = Viewport(renderer)
         self.states = StatesPanel(show_state, rename_state)
         self.start = StartPage(themes.app_icon().pixmap(QSize(48, 48)), open_file)
+        self.photo.setAccessibleName(tr("Photo"))
+        self.viewport.setAccessibleName(tr("3D view"))
+        self.states.setAccessibleName(tr("States"))
         self.photo_pane = Pane("Photo", self.photo)
         self.splat_pane = Pane("3D", self.viewport)
 

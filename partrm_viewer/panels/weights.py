@@ -37,6 +37,7 @@ from partrm_viewer.dialogs import ask_folder, ask_which
 from partrm_viewer.jobs import Job, Jobs, Message, Progressed
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.pane import Elided
+from partrm_viewer.words import tr
 from partrm_viewer.working import Working
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class WeightsPage(QDialog):
         self.network.addItems(["embedded", *(entry.name for entry in catalogue.CATALOGUE if entry.kind == "partrm")])
         if use is not None:
             self.network.textActivated.connect(use)
+        self.network.setAccessibleName(tr("Predict with"))
+        self.network.setToolTip(tr("The network that predicts; only what is here can be chosen"))
         self._choice = QWidget()
         self._choice.setVisible(use is not None)
         self.about = _text("weightsAbout", selectable=True)
@@ -79,17 +82,19 @@ class WeightsPage(QDialog):
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.fetch_button = _button("Fetch…", self.fetch)
+        self.fetch_button = _button(
+            "Fetch…", tr("Fetch the selected weights; you are asked before anything is sent or taken"), self.fetch
+        )
         self.fetch_button.setObjectName("primary")
-        self.import_button = _button("Import", None)
+        self.import_button = _button("Import", tr("Take weights that are on this computer already"), None)
         menu = QMenu(self.import_button)
         self.import_file = menu.addAction("")
         self.import_file.triggered.connect(self._ask_for_file)
         menu.addAction("Everything known in a folder…").triggered.connect(self._ask_for_folder)
         self.import_button.setMenu(menu)
-        self.verify_button = _button("Verify", self.verify)
-        self.cancel_button = _button("Cancel", self.cancel)
-        folder_button = _button("Open folder", self._open_folder)
+        self.verify_button = _button("Verify", tr("Read the selected weights to the end"), self.verify)
+        self.cancel_button = _button("Cancel", tr("Stop; what has been fetched is kept"), self.cancel)
+        folder_button = _button("Open folder", tr("Show where weights lie"), self._open_folder)
         self._lay_out(folder_button)
         self.table.itemSelectionChanged.connect(self.note.hide)  # it was about another line
         self.table.itemSelectionChanged.connect(self._selected)
@@ -313,6 +318,7 @@ class WeightsPage(QDialog):
 
 def _table() -> QTableWidget:
     table = QTableWidget(len(catalogue.CATALOGUE), len(words.COLUMNS))
+    table.setAccessibleName(tr("Weights"))
     table.setHorizontalHeaderLabels([name[:1].upper() + name[1:] for name in words.COLUMNS])
     table.verticalHeader().hide()
     table.setShowGrid(False)
@@ -338,8 +344,9 @@ def _text(name: str, text: str = "", selectable: bool = False) -> QLabel:
     return label
 
 
-def _button(text: str, does: Callable[[], None] | None) -> QPushButton:
+def _button(text: str, tip: str, does: Callable[[], None] | None) -> QPushButton:
     button = QPushButton(text)
+    button.setToolTip(tip)
     button.setAutoDefault(False)  # Enter in the table starts nothing
     if does is not None:
         button.clicked.connect(lambda: does())
