@@ -76,7 +76,8 @@ class Tile(QAbstractButton):
     def set_theme(self, theme: Theme) -> None:
         """Paint in a theme's colours."""
         self.theme = theme
-        self.remove.setIcon(themes.icon("close", theme))
+        if self._forget is not None:
+            self.remove.setIcon(themes.icon("close", theme))
         self.update()
 
     def sizeHint(self) -> QSize:
