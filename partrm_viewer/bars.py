@@ -14,6 +14,7 @@ from partrm_viewer import theme as themes
 from partrm_viewer.actions import ACTIONS, TOOL_BAR
 from partrm_viewer.session import Session
 from partrm_viewer.theme import Theme
+from partrm_viewer.words import tr
 
 FIRST_OF_GROUP = (
     "save",
@@ -44,7 +45,7 @@ class Bars:
         self._recent = recent
         self._open_path = open_path
         for title in dict.fromkeys(spec.menu for spec in ACTIONS):
-            menu = window.menuBar().addMenu(f"&{title}")
+            menu = window.menuBar().addMenu(tr(f"&{title}"))
             for spec in ACTIONS:
                 if spec.menu != title:
                     continue
@@ -52,7 +53,7 @@ class Bars:
                     menu.addSeparator()
                 menu.addAction(self.actions[spec.name])
                 if spec.name == "open_sample":
-                    self._recent_menu = menu.addMenu("Open &recent")
+                    self._recent_menu = menu.addMenu(tr("Open &recent"))
                     self._recent_menu.aboutToShow.connect(self._list_recent)
         for lines in (window.menuBar(), *window.menuBar().findChildren(QMenu)):
             _letter(lines.actions())
@@ -65,8 +66,8 @@ class Bars:
             unseen = at_start and spec.menu != "File" and spec.needs_work
             self.actions[spec.name].setEnabled(spec.enabled(session) and not unseen)
         undo, redo = session.undo_text, session.redo_text
-        self.actions["undo"].setText(f"&Undo {undo}" if undo else "&Undo")
-        self.actions["redo"].setText(f"&Redo {redo}" if redo else "&Redo")
+        self.actions["undo"].setText(f"{tr('&Undo')} {undo}" if undo else tr("&Undo"))
+        self.actions["redo"].setText(f"{tr('&Redo')} {redo}" if redo else tr("&Redo"))
         for name, on in checked.items():
             self.actions[name].setChecked(on)
 
@@ -82,11 +83,11 @@ class Bars:
         )  # Qt's own, for what a narrow window leaves out
         if isinstance(more, QToolButton):
             more.setIcon(themes.icon("more", theme))
-            more.setToolTip("More")
+            more.setToolTip(tr("More"))
 
     def _tool_bar(self) -> QToolBar:
         labels = {spec.name: spec.label for spec in ACTIONS}
-        bar = QToolBar("Tools")
+        bar = QToolBar(tr("Tools"))
         bar.setMovable(False)
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         for i, group in enumerate(TOOL_BAR):
@@ -101,7 +102,7 @@ class Bars:
                 bar.addAction(action)
                 button = bar.widgetForAction(action)
                 if labels[name] and isinstance(button, QToolButton):
-                    action.setIconText(labels[name])
+                    action.setIconText(tr(labels[name]))
                     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         return bar
 
@@ -112,7 +113,7 @@ class Bars:
             entry.setToolTip(text)
             entry.triggered.connect(lambda _=False, path=Path(text): self._open_path(path))
         if self._recent_menu.isEmpty():
-            self._recent_menu.addAction("Nothing yet").setEnabled(False)
+            self._recent_menu.addAction(tr("Nothing yet")).setEnabled(False)
 
 
 def _letter(actions: Sequence[QAction]) -> None:
@@ -134,10 +135,10 @@ def _letter(actions: Sequence[QAction]) -> None:
 
 def _action(window: QMainWindow, doers: Sequence[object], name: str) -> QAction:
     spec = next(spec for spec in ACTIONS if spec.name == name)
-    action = QAction(spec.text, window)
+    action = QAction(tr(spec.text), window)
     action.setShortcuts([QKeySequence(key) for key in spec.shortcuts])
     keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})" if spec.shortcuts else ""
-    action.setToolTip(spec.tip + keys)
+    action.setToolTip(tr(spec.tip) + keys)
     action.setCheckable(spec.checkable)
     run: Callable[[], None] = next(getattr(doer, name) for doer in doers if hasattr(doer, name))
     action.triggered.connect(lambda checked=False: run())

@@ -17,6 +17,7 @@ from partrm_viewer.project import ENDING, Project
 from partrm_viewer.screen import timer
 from partrm_viewer.tools.navigate import View
 from partrm_viewer.viewport import BACKGROUNDS
+from partrm_viewer.words import tr
 
 if TYPE_CHECKING:
     from partrm_viewer.window import Window
@@ -40,7 +41,7 @@ class Filing:
 
     def open_file(self) -> None:
         """Ask for a file and open it."""
-        path = dialogs.ask_which(self._window, "Open", self._window.settings.folder, dialogs.all_to_open())
+        path = dialogs.ask_which(self._window, tr("Open"), self._window.settings.folder, dialogs.all_to_open())
         if path is not None:
             self.open(path)
 
@@ -75,27 +76,28 @@ class Filing:
         assert document.shown is not None
         stem = document.path.stem if document.path is not None else "state"
         name = f"{stem} {document.shown.name}.ply" if document.shown.predicted else f"{stem}.ply"
-        path = self._ask_where("Export state", name, dialogs.splats_to_save())
+        path = self._ask_where(tr("Export state"), name, dialogs.splats_to_save())
         if path is not None:
             window.bench.save(path, window.settings.upright)
 
     def screenshot(self) -> None:
         """Ask where, and save what the 3D view shows."""
         picture = self._window.parts.viewport.picture()
-        path = self._ask_where("Save screenshot", "screenshot.png", dialogs.PICTURES)
+        path = self._ask_where(tr("Save screenshot"), "screenshot.png", dialogs.PICTURES)
         if path is None:
             return
         if picture.save(str(path)):
-            self.say(f"Saved {path}")
+            self.say(tr("Saved {path}").format(path=path))
         else:
-            self.tell(FormatError(f"{path} could not be written.", "Choose a folder that you may write to, and .png."))
+            title, hint = tr("{path} could not be written."), tr("Choose a folder that you may write to, and .png.")
+            self.tell(FormatError(title.format(path=path), hint))
 
     def film(self) -> None:
         """Ask where, and film one turn around the shown state, from where the 3D view looks at it."""
         window = self._window
         shown, camera = window.session.document.shown, window.parts.viewport.camera()
         assert shown is not None and camera is not None
-        path = self._ask_where("Save film", f"{shown.name}.mp4", dialogs.FILMS)
+        path = self._ask_where(tr("Save film"), f"{shown.name}.mp4", dialogs.FILMS)
         if path is not None:
             background, upright = BACKGROUNDS[window.settings.background], window.settings.upright
             window.bench.film(path, camera, background, upright)
@@ -108,9 +110,10 @@ class Filing:
         if not found:
             return
         when = time.strftime("%d %B, %H:%M", time.localtime(found[0].stat().st_mtime))
-        more = f" {len(found) - 1} older copies will be offered after it." if len(found) > 1 else ""
-        error = PartRMError(f"Unsaved work of {when} was found", f"The program ended before it was saved.{more}")
-        self._window.parts.messages.show_error(error, OFFER, "Open it", lambda: self._recover(found[0]))
+        more = tr("{n} older copies will be offered after it.").format(n=len(found) - 1) if len(found) > 1 else ""
+        title, hint = tr("Unsaved work of {when} was found"), tr("The program ended before it was saved.")
+        error = PartRMError(title.format(when=when), f"{hint} {more}".strip())
+        self._window.parts.messages.show_error(error, OFFER, tr("Open it"), lambda: self._recover(found[0]))
 
     def _recover(self, path: Path) -> None:
         self._recovering = path
@@ -121,11 +124,11 @@ class Filing:
         if path == self._recovering:
             self._recovering = None
             self.keeping.recover(path, opened.document)
-            self.say(f"Recovered {opened.document.name}; it is not saved yet")
+            self.say(tr("Recovered {name}; it is not saved yet").format(name=opened.document.name))
             self.offer_recovery()
         else:
             self.keeping.opened(opened.document, path)
-            self.say(f"Opened {path.name}")
+            self.say(tr("Opened {name}").format(name=path.name))
         if opened.view is not None:
             self._window.parts.viewport.set_view(opened.view)
 
@@ -176,7 +179,7 @@ class Filing:
     def _ask_for_project(self) -> Path | None:
         document: Document = self._window.session.document
         stem = document.path.stem if document.path is not None else document.name
-        path = self._ask_where("Save project", f"{stem}{ENDING}", dialogs.PROJECTS)
+        path = self._ask_where(tr("Save project"), f"{stem}{ENDING}", dialogs.PROJECTS)
         if path is not None:
             self._window.settings = self._window.settings.with_recent(path)
         return path

@@ -42,7 +42,7 @@ class MessageBar(QFrame):
         self._copy.clicked.connect(lambda: self.on_copy())
         self._log.clicked.connect(lambda: self.on_log())
         self._close = QToolButton()
-        self._close.setToolTip("Close this message (Esc)")
+        self._close.setToolTip(tr("Close this message (Esc)"))
         self._close.setAccessibleName(tr("Close this message"))
         self._close.clicked.connect(self.dismiss)
         text = QVBoxLayout()

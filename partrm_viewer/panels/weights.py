@@ -59,7 +59,7 @@ class WeightsPage(QDialog):
         """Build the page; `use` is called with the name of the network to predict with."""
         super().__init__(parent)
         self.setObjectName("weights")
-        self.setWindowTitle("Weights")
+        self.setWindowTitle(tr("Weights"))
         self.resize(1120, 620)
         self._mailbox = Mailbox(self._receive)
         self._working = working
@@ -83,18 +83,18 @@ class WeightsPage(QDialog):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.fetch_button = _button(
-            "Fetch…", tr("Fetch the selected weights; you are asked before anything is sent or taken"), self.fetch
+            tr("Fetch…"), tr("Fetch the selected weights; you are asked before anything is sent or taken"), self.fetch
         )
         self.fetch_button.setObjectName("primary")
-        self.import_button = _button("Import", tr("Take weights that are on this computer already"), None)
+        self.import_button = _button(tr("Import"), tr("Take weights that are on this computer already"), None)
         menu = QMenu(self.import_button)
         self.import_file = menu.addAction("")
         self.import_file.triggered.connect(self._ask_for_file)
-        menu.addAction("Everything known in a folder…").triggered.connect(self._ask_for_folder)
+        menu.addAction(tr("Everything known in a folder…")).triggered.connect(self._ask_for_folder)
         self.import_button.setMenu(menu)
-        self.verify_button = _button("Verify", tr("Read the selected weights to the end"), self.verify)
-        self.cancel_button = _button("Cancel", tr("Stop; what has been fetched is kept"), self.cancel)
-        folder_button = _button("Open folder", tr("Show where weights lie"), self._open_folder)
+        self.verify_button = _button(tr("Verify"), tr("Read the selected weights to the end"), self.verify)
+        self.cancel_button = _button(tr("Cancel"), tr("Stop; what has been fetched is kept"), self.cancel)
+        folder_button = _button(tr("Open folder"), tr("Show where weights lie"), self._open_folder)
         self._lay_out(folder_button)
         self.table.itemSelectionChanged.connect(self.note.hide)  # it was about another line
         self.table.itemSelectionChanged.connect(self._selected)
@@ -119,13 +119,13 @@ class WeightsPage(QDialog):
         self._running.hide()
         choice = QHBoxLayout(self._choice)
         choice.setContentsMargins(0, 0, 0, 0)
-        choice.addWidget(QLabel("Predict with"))
+        choice.addWidget(QLabel(tr("Predict with")))
         choice.addWidget(self.network)
         choice.addStretch()
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(12)
-        column.addWidget(_text("weightsIntro", INTRODUCTION))
+        column.addWidget(_text("weightsIntro", tr(INTRODUCTION)))
         column.addWidget(self._choice)
         column.addWidget(self.table, 1)
         column.addWidget(self.about)
@@ -266,8 +266,8 @@ class WeightsPage(QDialog):
         if now.state in ("incomplete", "damaged"):
             lines.append(f"It is {now.state}: {now.detail}.")
         self.about.setText("<br>".join([f"<b>{entry.name}</b> {escape(lines[0])}", *map(escape, lines[1:])]))
-        texts = {"incomplete": "Fetch the rest…", "damaged": "Fetch again…"}
-        self.fetch_button.setText(texts.get(now.state, "Fetch…"))
+        texts = {"incomplete": tr("Fetch the rest…"), "damaged": tr("Fetch again…")}
+        self.fetch_button.setText(texts.get(now.state, tr("Fetch…")))
         self.fetch_button.setEnabled(idle and now.state != "present")
         self.import_button.setEnabled(idle)
         self.import_file.setText(f"A {'folder' if entry.folder else 'file'} as {entry.name}…")
