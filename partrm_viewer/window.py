@@ -91,7 +91,7 @@ class Window(QMainWindow):
         saver = self.working.watch(Jobs(self._mailbox.post, "saver"))
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
         self.playing = Playing(self)
-        self.starting = Starting(self, Jobs(self._mailbox.post, "thumbnails"))
+        self.starting = Starting(self, self.working.watch(Jobs(self._mailbox.post, "thumbnails")))
         self.helping = Helping(self)
         ButtonKeys(self)
         self.preferring = Preferring(self)

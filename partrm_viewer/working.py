@@ -88,14 +88,16 @@ class Working:
     def rows(self) -> list[Row]:
         """Return what runs, what waits, and what has ended lately."""
         now, running, waiting = self._clock(), [], []
+        begun = dict(self._paces)  # a worker may have ended a job whose end is still on its way here, or begun another
         for worker in self._workers:
             job, queued = worker.listing()
             if job is not None:
-                pace = self._paces.get(job) or Pace(now)
-                elapsed = now - pace.begun_s
-                if not job.quiet or elapsed > SHORT_S:
-                    running.append(Row(job, "running", pace.what, pace.fraction, elapsed, pace.left_s(now)))
-            waiting += [Row(job, "waiting") for job in queued if not job.quiet]
+                begun.setdefault(job, Pace(now))
+            waiting += [Row(job, "waiting") for job in queued if not job.quiet and job not in begun]
+        for job, pace in begun.items():
+            elapsed = now - pace.begun_s
+            if not job.quiet or elapsed > SHORT_S:
+                running.append(Row(job, "running", pace.what, pace.fraction, elapsed, pace.left_s(now)))
         return [*running, *waiting, *self._ended]
 
     def cancel(self, job: Job) -> None:

@@ -33,11 +33,12 @@ def test_a_running_job_is_shown_from_the_status_bar_and_cancelled_there(driver: 
     driver.wait(lambda: any(job.name == "Building box.png in 3D" and open_ for job, open_ in panel.lines))
     line = next(line for (job, open_), line in panel.lines.items() if open_ and job.name.startswith("Building"))
     driver.wait(lambda: "%" in line._times.text())
-    assert line.cancel.isVisible() and "Building box.png" in line.cancel.accessibleName()
+    driver.wait(line.cancel.isVisible)
+    assert "Building box.png" in line.cancel.accessibleName()
     line.cancel.click()
     driver.wait(lambda: not driver.window.bench.building)
+    driver.wait(lambda: any("Cancelled" in line._times.text() for line in panel.lines.values()))
     driver.wait(lambda: not any(open_ for _, open_ in panel.lines))
-    assert any("Cancelled" in line._times.text() for line in panel.lines.values())
     panel.close()
 
 

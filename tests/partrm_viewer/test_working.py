@@ -94,6 +94,26 @@ def test_jobs_of_all_workers_are_listed_and_each_can_be_cancelled(working: Worki
     assert {row.state for row in working.rows()} == {"done", "cancelled"}
 
 
+def test_a_job_is_shown_until_its_end_has_arrived(working: Working) -> None:
+    held: list[Message] = []
+    go, ended = threading.Event(), threading.Event()
+
+    def post(message: Message) -> None:
+        held.append(message)
+        if isinstance(message, Ended):
+            ended.set()
+
+    worker = working.watch(Jobs(post))
+    worker.submit(_job("slow", go))
+    go.set()
+    assert ended.wait(5)
+    states = []
+    for message in held:  # the GUI thread is late
+        working.told(message)
+        states.append([row.state for row in working.rows()])
+    assert states[0] == ["running"] and states[-1] == ["done"] and [] not in states
+
+
 def test_brief_jobs_are_not_shown(working: Working) -> None:
     go = threading.Event()
     worker = working.watch(Jobs(working.told))
