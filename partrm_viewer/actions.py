@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from PySide6.QtGui import QKeySequence
+
 from partrm_viewer.session import Session
 from partrm_viewer.words import tr
 
@@ -41,6 +43,14 @@ def _has_after(session: Session) -> bool:
     return session.document.after is not None
 
 
+def _can_undo(session: Session) -> bool:
+    return session.undo_text is not None
+
+
+def _can_redo(session: Session) -> bool:
+    return session.redo_text is not None
+
+
 @dataclass(frozen=True)
 class Action:
     """One thing to do; the window, or what it gives to Bars, has a method called `name`."""
@@ -55,6 +65,37 @@ class Action:
     checkable: bool = False
     label: str = ""  # beside the icon in the tool bar
 
+    @property
+    def needs_work(self) -> bool:
+        """Tell whether it needs something that is open."""
+        return self.enabled is not _always
+
+
+def plain(text: str) -> str:
+    """Return a text of the table in the user's language, without the marks of menus."""
+    return tr(text).replace("&", "").replace("/", " › ")
+
+
+def keys(action: Action) -> str:
+    """Return an action's keys as this system writes them."""
+    return " · ".join(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts)
+
+
+def needs(action: Action) -> str:
+    """Say what an action that cannot be done now waits for."""
+    known: dict[Callable[[Session], bool], str] = {
+        _has_state: tr("needs a state in 3D"),
+        _has_part: tr("needs a selected part"),
+        _has_image: tr("needs a photo"),
+        _has_several: tr("needs a second state"),
+        _has_before: tr("needs a state that was pulled from another"),
+        _has_after: tr("needs a state that another was pulled from"),
+        _has_splats_alone: tr("needs a splat file"),
+        _can_undo: tr("there is nothing to take back"),
+        _can_redo: tr("nothing was undone"),
+    }
+    return known.get(action.enabled, tr("not now"))
+
 
 ACTIONS = (
     Action(
@@ -66,7 +107,7 @@ ACTIONS = (
         "image",
         label="Open",
     ),
-    Action("open_sample", "Open s&ample", "File", "Open the photo that comes with the program"),
+    Action("open_sample", "Open sa&mple", "File", "Open the photo that comes with the program"),
     Action("save", "&Save project", "File", "Save photo, states and view in one file", ("Ctrl+S",), "save", _has_state),
     Action("save_as", "Save project &as…", "File", "Save in another file", ("Ctrl+Shift+S",), "", _has_state),
     Action(
@@ -116,8 +157,10 @@ ACTIONS = (
         _has_several,
     ),
     Action("weights", "&Weights…", "File", "See which networks there are; fetch, import and verify them"),
+    Action("start_page", "Start pa&ge", "File", "Samples and recent files; what is open stays open", ("Ctrl+H",)),
+    Action("preferences", "&Preferences…", "File", "How the program looks, computes and keeps copies", ("Ctrl+,",)),
     Action("quit", "&Quit", "File", "Close the window", ("Ctrl+Q",)),
-    Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", lambda s: s.undo_text is not None),
+    Action("undo", "&Undo", "Edit", "Take the last step back", ("Ctrl+Z",), "undo", _can_undo),
     Action(
         "redo",
         "&Redo",
@@ -125,7 +168,7 @@ ACTIONS = (
         "Do again what was undone",
         ("Ctrl+Shift+Z", "Ctrl+Y"),
         "redo",
-        lambda s: s.redo_text is not None,
+        _can_redo,
     ),
     Action("rename_state", "Re&name state", "Edit", "Give the shown state another name", ("F2",), "", _has_state),
     Action(
@@ -205,27 +248,27 @@ ACTIONS = (
     Action("play_back_and_forth", "&Back and forth", "States", "Go backwards after the last state", checkable=True),
     Action(
         "state_before",
-        tr("State it was made &from"),
+        "State it was made &from",
         "States",
-        tr("Show the state that this one was pulled from"),
+        "Show the state that this one was pulled from",
         ("Up",),
         "",
         _has_before,
     ),
     Action(
         "state_after",
-        tr("State &made from it"),
+        "State &made from it",
         "States",
-        tr("Show the newest state that was pulled from this one"),
+        "Show the newest state that was pulled from this one",
         ("Down",),
         "",
         _has_after,
     ),
     Action(
         "list_pulls",
-        tr("Lis&t of pulls"),
+        "Lis&t of pulls",
         "States",
-        tr("List the pulls that led to this state, to change, switch off or remove them"),
+        "List the pulls that led to this state, to change, switch off or remove them",
         ("L",),
         "list",
         _has_image,
@@ -416,6 +459,9 @@ ACTIONS = (
     Action("theme_light", "&Light theme", "View", "Always light", checkable=True),
     Action("theme_dark", "&Dark theme", "View", "Always dark", checkable=True),
     Action("help", "&Keys and mouse", "Help", "Show this sheet", ("F1", "?"), "help"),
+    Action("find_command", "&Find a command", "Help", "Type what you want to do", ("Ctrl+K",), "search"),
+    Action("jobs_panel", "&Jobs", "Help", "What runs and waits, and how long it may still take", ("Ctrl+J",), "jobs"),
+    Action("log_page", "&Log", "Help", "What the program has noted, for somebody who is to mend it", ("Ctrl+L",)),
 )
 
 TOOL_BAR = (

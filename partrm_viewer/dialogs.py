@@ -25,8 +25,8 @@ def all_to_open() -> str:
 
     splats = " ".join(f"*{known.ending}" for known in FORMATS)
     project = f"*{ENDING}"
-    known = (("Everything", f"{IMAGES} {splats} {project}"), ("Photos", IMAGES), ("Splats", splats))
-    kinds = (*known, ("Projects", project), ("All files", "*"))
+    known = ((tr("Everything"), f"{IMAGES} {splats} {project}"), (tr("Photos"), IMAGES), (tr("Splats"), splats))
+    kinds = (*known, (tr("Projects"), project), (tr("All files"), "*"))
     return ";;".join(f"{name} ({endings})" for name, endings in kinds)
 
 
@@ -69,14 +69,16 @@ def ask_unsaved(parent: QWidget, name: str, running: str) -> Literal["save", "di
     """Ask what is to become of unsaved work, or of a job that runs, before the window closes."""
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Close")
-    box.setText(f"Save what you have made of {name}?" if name else f"{running} has not ended. Close all the same?")
+    box.setWindowTitle(tr("Close"))
+    save_it = tr("Save what you have made of {name}?").format(name=name)
+    box.setText(save_it if name else tr("{job} has not ended. Close all the same?").format(job=running))
     if name:
-        box.setInformativeText(f"{running} has not ended either." if running else "It would be lost otherwise.")
-        save = box.addButton("Save", QMessageBox.ButtonRole.AcceptRole)
+        either = tr("{job} has not ended either.").format(job=running)
+        box.setInformativeText(either if running else tr("It would be lost otherwise."))
+        save = box.addButton(tr("Save"), QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(save)
-    discard = box.addButton("Don't save" if name else "Close", QMessageBox.ButtonRole.DestructiveRole)
-    stay = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    discard = box.addButton(tr("Don't save") if name else tr("Close"), QMessageBox.ButtonRole.DestructiveRole)
+    stay = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
     box.setEscapeButton(stay)
     box.exec()
     if name and box.clickedButton() is save:

@@ -11,10 +11,12 @@ from partrm_viewer import dialogs
 from partrm_viewer import theme as themes
 from partrm_viewer.document import Document
 from partrm_viewer.jobs import Jobs
-from partrm_viewer.keeping import COPY_EVERY_MS, Keeping
+from partrm_viewer.keeping import Keeping
+from partrm_viewer.panels.messages import OFFER
 from partrm_viewer.project import ENDING, Project, Viewpoint
 from partrm_viewer.screen import timer
 from partrm_viewer.tools.navigate import View
+from partrm_viewer.words import tr
 
 if TYPE_CHECKING:
     from partrm_viewer.window import Window
@@ -29,7 +31,7 @@ class Filing:
         """Save on a worker of its own, so that saving never waits for a prediction; copies go into a folder."""
         self._window = window
         self.keeping = Keeping(window.session, jobs, self, folder)
-        self._copy_soon = timer(window, COPY_EVERY_MS, self._copy)
+        self._copy_soon = timer(window, 1000 * window.settings.copy_every_s, self._copy)
         self._copy_soon.start()
         self._recovering: Path | None = None
         self._closing = False  # without another question
@@ -38,7 +40,7 @@ class Filing:
 
     def open_file(self) -> None:
         """Ask for a file and open it."""
-        path = dialogs.ask_which(self._window, "Open", self._window.settings.folder, dialogs.all_to_open())
+        path = dialogs.ask_which(self._window, tr("Open"), self._window.settings.folder, dialogs.all_to_open())
         if path is not None:
             self.open(path)
 
@@ -50,7 +52,7 @@ class Filing:
         """Open an image, a splat file or a project."""
         window = self._window
         window.pull.cancel()
-        if path != SAMPLE and path != self._recovering:
+        if path.parent != SAMPLE.parent and path != self._recovering:
             window.settings = window.settings.with_recent(path)
         window.bench.open(path)
 
@@ -73,20 +75,21 @@ class Filing:
         assert document.shown is not None
         stem = document.path.stem if document.path is not None else "state"
         name = f"{stem} {document.shown.name}.ply" if document.shown.predicted else f"{stem}.ply"
-        path = self._ask_where("Export state", name, dialogs.splats_to_save())
+        path = self._ask_where(tr("Export state"), name, dialogs.splats_to_save())
         if path is not None:
             window.bench.save(path, window.settings.upright)
 
     def screenshot(self) -> None:
         """Ask where, and save what the 3D view shows."""
         picture = self._window.parts.viewport.picture()
-        path = self._ask_where("Save screenshot", "screenshot.png", dialogs.PICTURES)
+        path = self._ask_where(tr("Save screenshot"), "screenshot.png", dialogs.PICTURES)
         if path is None:
             return
         if picture.save(str(path)):
-            self.say(f"Saved {path}")
+            self.say(tr("Saved {path}").format(path=path))
         else:
-            self.tell(FormatError(f"{path} could not be written.", "Choose a folder that you may write to, and .png."))
+            title, hint = tr("{path} could not be written."), tr("Choose a folder that you may write to, and .png.")
+            self.tell(FormatError(title.format(path=path), hint))
 
     # ---- what was left behind, what is opened, what is closed
 
@@ -96,9 +99,10 @@ class Filing:
         if not found:
             return
         when = time.strftime("%d %B, %H:%M", time.localtime(found[0].stat().st_mtime))
-        more = f" {len(found) - 1} older copies will be offered after it." if len(found) > 1 else ""
-        error = PartRMError(f"Unsaved work of {when} was found", f"The program ended before it was saved.{more}")
-        self._window.parts.messages.show_error(error, "recovery", "Open it", lambda: self._recover(found[0]))
+        more = tr("{n} older copies will be offered after it.").format(n=len(found) - 1) if len(found) > 1 else ""
+        title, hint = tr("Unsaved work of {when} was found"), tr("The program ended before it was saved.")
+        error = PartRMError(title.format(when=when), f"{hint} {more}".strip())
+        self._window.parts.messages.show_error(error, OFFER, tr("Open it"), lambda: self._recover(found[0]))
 
     def _recover(self, path: Path) -> None:
         self._recovering = path
@@ -110,17 +114,17 @@ class Filing:
         if path == self._recovering:
             self._recovering = None
             self.keeping.recover(path, opened.document)
-            self.say(f"Recovered {opened.document.name}; it is not saved yet")
+            self.say(tr("Recovered {name}; it is not saved yet").format(name=opened.document.name))
             self.offer_recovery()
         else:
             self.keeping.opened(opened.document, path)
-            self.say(f"Opened {path.name}")
+            self.say(tr("Opened {name}").format(name=path.name))
         if opened.view is not None:
             self._window.parts.viewport.set_view(opened.view)
 
     def may_close(self) -> bool:
         """Ask, once, where closing would lose work or stop some; saving comes back later."""
-        running = self._window.bench.running or self._window.exporting.running
+        running = self._window.bench.running or self._window.exporting.running or self._window.fetching
         name = self._window.session.document.name if self.keeping.dirty else ""
         if self._closing or not (running or name):
             return True
@@ -163,12 +167,12 @@ class Filing:
 
     def _copy(self) -> None:
         self.keeping.copy()
-        self._copy_soon.start()
+        self._copy_soon.start(1000 * self._window.settings.copy_every_s)
 
     def _ask_for_project(self) -> Path | None:
         document: Document = self._window.session.document
         stem = document.path.stem if document.path is not None else document.name
-        path = self._ask_where("Save project", f"{stem}{ENDING}", dialogs.PROJECTS)
+        path = self._ask_where(tr("Save project"), f"{stem}{ENDING}", dialogs.PROJECTS)
         if path is not None:
             self._window.settings = self._window.settings.with_recent(path)
         return path

@@ -135,6 +135,12 @@ class Jobs:
         for job in jobs:
             self.cancel(job)
 
+    def listing(self) -> tuple[Job | None, tuple[Job, ...]]:
+        """Return the running job, and those that wait, in the order they would be run now."""
+        with self._wake:
+            waiting = (self._preview, *self._queue, self._idle)
+            return self._running, tuple(job for job in waiting if job is not None)
+
     def close(self) -> None:
         """Cancel everything and wait for the thread to end."""
         with self._wake:
@@ -197,8 +203,12 @@ class Jobs:
                 return Ended(job, "failed", full)
             log.exception("%s failed", job.name)
             kind = type(error).__name__
-            return Ended(job, "failed", PartRMError(f"{job.name} failed ({kind}: {error})", UNEXPECTED_HINT))
+            told = PartRMError(f"{job.name} failed ({kind}: {error})", UNEXPECTED_HINT)
+            told.__cause__ = error  # its details tell where
+            return Ended(job, "failed", told)
         return Ended(job, "cancelled") if job.stop.is_set() else Ended(job, "done", value)
 
 
-UNEXPECTED_HINT = "This is a mistake in the program. What you had open is untouched; the details are in the terminal."
+UNEXPECTED_HINT = (
+    "This is a mistake in the program. What you had open is untouched; Copy details copies what is needed to mend it."
+)

@@ -20,7 +20,6 @@ from partrm_viewer.session import Session
 from partrm_viewer.tools.navigate import View
 from partrm_viewer.words import tr
 
-COPY_EVERY_MS = 20_000
 log = logging.getLogger(__name__)
 Work = tuple[object, ...]  # what would be lost of a Document; equal where nothing has changed since
 

@@ -24,6 +24,7 @@ from partrm_viewer.panels.start import StartPage
 from partrm_viewer.panels.states import StatesPanel
 from partrm_viewer.theme import Theme
 from partrm_viewer.viewport import Viewport
+from partrm_viewer.words import tr
 
 
 class Layout:
@@ -33,8 +34,7 @@ class Layout:
         self,
         window: QMainWindow,
         renderer: str,
-        open_image: Callable[[], object],
-        open_sample: Callable[[], object],
+        open_file: Callable[[], object],
         show_state: Callable[[int], None],
         rename_state: Callable[[int, str], None],
         cancel: Callable[[], object],
@@ -44,9 +44,12 @@ class Layout:
         self.photo.setObjectName("picture")
         self.viewport = Viewport(renderer)
         self.states = StatesPanel(show_state, rename_state)
-        self.start = StartPage(themes.app_icon().pixmap(QSize(56, 56)), open_image, open_sample)
-        self.photo_pane = Pane("Photo", self.photo)
-        self.splat_pane = Pane("3D", self.viewport)
+        self.start = StartPage(themes.app_icon().pixmap(QSize(48, 48)), open_file)
+        self.photo.setAccessibleName(tr("Photo"))
+        self.viewport.setAccessibleName(tr("3D view"))
+        self.states.setAccessibleName(tr("States"))
+        self.photo_pane = Pane(tr("Photo"), self.photo)
+        self.splat_pane = Pane(tr("3D"), self.viewport)
 
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.addWidget(self.photo_pane)
@@ -78,15 +81,19 @@ class Layout:
         self.progress.setFixedWidth(160)
         self.progress_text = QLabel()
         self.cancel = QToolButton()
-        self.cancel.setToolTip("Cancel (Esc)")
+        self.cancel.setToolTip(tr("Cancel (Esc)"))
+        self.cancel.setAccessibleName(tr("Cancel"))
         self.cancel.clicked.connect(lambda: cancel())
+        self.jobs = QToolButton()
+        self.jobs.setToolTip(tr("Show what runs and waits (Ctrl+J)"))
+        self.jobs.setAccessibleName(tr("Jobs"))
         self.frame = QLabel()
-        self.frame.setToolTip("Splats shown, and how long the last frame took to draw")
+        self.frame.setToolTip(tr("Splats shown, and how long the last frame took to draw"))
         self.renderer = QLabel()
         bar = window.statusBar()
         bar.setSizeGripEnabled(False)
         bar.addWidget(self.status, 1)
-        for widget in (self.progress_text, self.progress, self.cancel, self.frame, self.renderer):
+        for widget in (self.progress_text, self.progress, self.cancel, self.frame, self.renderer, self.jobs):
             bar.addPermanentWidget(widget)
         self.show_progress(None)
 
@@ -99,9 +106,14 @@ class Layout:
             self.progress.setValue(round(1000 * fraction))
             self.progress_text.setText(what)
 
-    def set_theme(self, theme: Theme) -> None:
-        """Redraw what a style sheet cannot reach."""
+    def set_theme(self, theme: Theme, percent: int = 100) -> None:
+        """Redraw what a style sheet cannot reach, as large as all the rest."""
+        side = round(16 * percent / 100)
+        for button in (self.cancel, self.jobs):
+            button.setIconSize(QSize(side, side))
         self.messages.set_icons(themes.icon("warning", theme), themes.icon("close", theme))
         self.cancel.setIcon(themes.icon("close", theme))
+        self.jobs.setIcon(themes.icon("jobs", theme))
         self.photo.setBackground(theme.sunken)
         self.states.set_theme(theme)
+        self.start.set_theme(theme)

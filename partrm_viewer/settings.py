@@ -6,8 +6,10 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Container
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from partrm_viewer.tools.grips import PRESETS
 
@@ -16,7 +18,25 @@ BACKGROUNDS = ("white", "black")
 PLAYS = ("once", "loop", "back and forth")
 PACES = (0.5, 1.0, 2.0, 4.0, 8.0)  # states a second
 COMPARES = ("line", "flicker", "halves", "difference")
+DEVICES = ("auto", "cpu", "cuda")
+RENDERERS = ("auto", "gl", "cpu", "cuda")
+SCALES = (80, 90, 100, 110, 125, 150, 175, 200)  # percent
+COPY_EVERY_S = (10, 20, 30, 60)
 N_RECENT = 8
+CHOICES: dict[str, Container[Any]] = {
+    "theme": THEMES,
+    "background": BACKGROUNDS,
+    "play": PLAYS,
+    "pace": PACES,
+    "compare": COMPARES,
+    "navigation": PRESETS,
+    "device": DEVICES,
+    "renderer": RENDERERS,
+    "threads": range(257),
+    "scale": SCALES,
+    "copy_every_s": COPY_EVERY_S,
+}
+ITEMS = {"split": int, "recent": str}  # what the lists hold
 
 
 @dataclass(frozen=True)
@@ -37,12 +57,23 @@ class Settings:
     drags: bool = True  # the list of pulls, where the window is wide enough
     compare: str = "line"  # of COMPARES, how two states are compared
     live: bool = False  # predictions follow while a part is pulled
+    device: str = "auto"  # where the networks run
+    renderer: str = "auto"
+    threads: int = 0  # that the processor's work may use; 0: as many as there are cores
+    network: str = "embedded"  # or a name of the catalogue, or a path
+    scale: int = 100  # percent, of everything in the window
+    language: str = "en"
+    copy_every_s: int = 20  # of unsaved work
 
     def with_recent(self, path: Path) -> Settings:
         """Put a file on top of the recent ones."""
         text = str(path.resolve())
         recent = (text, *(other for other in self.recent if other != text))[:N_RECENT]
         return replace(self, recent=recent, folder=str(path.resolve().parent))
+
+    def without_recent(self, path: Path) -> Settings:
+        """Take a file out of the recent ones."""
+        return replace(self, recent=tuple(other for other in self.recent if other != str(path)))
 
 
 def config_folder() -> Path:
@@ -64,31 +95,19 @@ def load(path: Path) -> Settings:
         return Settings()
     if not isinstance(raw, dict):
         return Settings()
-    good = {field.name: raw[field.name] for field in fields(Settings) if field.name in raw}
-    for name in ("theme", "background", "play", "geometry", "folder", "navigation", "compare"):
-        if not isinstance(good.get(name, ""), str):
-            del good[name]
-    for name in ("ground", "upright", "drags", "live"):
-        if not isinstance(good.get(name, False), bool):
-            del good[name]
-    for name, kind in (("split", int), ("recent", str)):
-        value = good.pop(name, None)
-        if isinstance(value, list) and all(type(item) is kind for item in value):
-            good[name] = tuple(value)
-    settings = Settings(**good)
-    if settings.theme not in THEMES:
-        settings = replace(settings, theme="system")
-    if settings.background not in BACKGROUNDS:
-        settings = replace(settings, background="white")
-    if settings.play not in PLAYS:
-        settings = replace(settings, play="loop")
-    if settings.compare not in COMPARES:
-        settings = replace(settings, compare="line")
-    if settings.pace not in PACES:
-        settings = replace(settings, pace=2.0)
-    if settings.navigation not in PRESETS:
-        settings = replace(settings, navigation="ours")
-    return settings
+    defaults = Settings()
+    good = {f.name: _checked(f.name, raw[f.name], getattr(defaults, f.name)) for f in fields(Settings) if f.name in raw}
+    return Settings(**good)
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """Return a value from a file where it is of the default's kind and one of the choices, else the default."""
+    if isinstance(default, tuple):
+        good = isinstance(value, list) and all(type(item) is ITEMS[name] for item in value)
+        return tuple(value) if good else default
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    return value if type(value) is type(default) and value in CHOICES.get(name, (value,)) else default
 
 
 def save(path: Path, settings: Settings) -> None:

@@ -27,7 +27,6 @@ class Showing:
     def document(self, old: Document, new: Document, stroke: Stroke | None) -> None:
         """Show what has changed from one Document to the next; stroke: what the brush is drawing."""
         parts, shown = self._parts, new.shown
-        parts.pages.setCurrentIndex(0 if new.empty else 1)
         if another_state(old, new):
             parts.photo_pane.setVisible(new.image is not None)
             parts.photo.set_image(shown.state.image if shown is not None and shown.state is not None else new.image)

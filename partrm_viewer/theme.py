@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
+LENGTH = re.compile(r"\b(\d+)px")
+ICON_SIDES = (40, 80)  # px: a tool bar's 20 at up to four times the density
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 
 
@@ -78,42 +81,53 @@ def wanted(setting: str, application: QApplication) -> Theme:
     return DARK if setting == "dark" else LIGHT
 
 
-def apply(theme: Theme, application: QApplication) -> None:
-    """Dress the whole application."""
+def apply(theme: Theme, application: QApplication, percent: int = 100) -> None:
+    """Dress the whole application; percent: how large letters and the room around them are."""
     application.setStyle("Fusion")
     application.setPalette(_palette(theme))
     sheet = (RESOURCES / "style.qss").read_text("utf-8")
     for name, colour in asdict(theme).items():
         sheet = sheet.replace(f"@{name}@", colour)
-    application.setStyleSheet(sheet)
+    application.setStyleSheet(scaled(sheet, percent))
+
+
+def scaled(sheet: str, percent: int) -> str:
+    """Return a style sheet with all lengths scaled but those of thin lines."""
+    return LENGTH.sub(lambda m: f"{max(round(int(m[1]) * percent / 100), 3)}px" if int(m[1]) > 2 else m[0], sheet)
 
 
 def icon(name: str, theme: Theme) -> QIcon:
     """Draw resources/icons/<name>.svg in the theme's text colour, dimmed where disabled, accented where checked."""
     svg = (RESOURCES / "icons" / f"{name}.svg").read_text("utf-8")
     result = QIcon()
-    for colour, mode, state in (
-        (theme.text, QIcon.Mode.Normal, QIcon.State.Off),
-        (theme.accent, QIcon.Mode.Normal, QIcon.State.On),
-        (_mix(theme.text, theme.pane, 0.35), QIcon.Mode.Disabled, QIcon.State.Off),
-        (_mix(theme.text, theme.pane, 0.35), QIcon.Mode.Disabled, QIcon.State.On),
+    on, off, normal, disabled = QIcon.State.On, QIcon.State.Off, QIcon.Mode.Normal, QIcon.Mode.Disabled
+    for colour, uses in (
+        (theme.text, ((normal, off),)),
+        (theme.accent, ((normal, on),)),
+        (_mix(theme.text, theme.pane, 0.35), ((disabled, off), (disabled, on))),
     ):
-        result.addPixmap(_draw(svg.replace("currentColor", colour)), mode, state)
+        for pixmap in _draw(svg.replace("currentColor", colour), *ICON_SIDES):
+            for mode, state in uses:
+                result.addPixmap(pixmap, mode, state)
     return result
 
 
 def app_icon() -> QIcon:
     """Return the application's own icon."""
-    return QIcon(_draw((RESOURCES / "icons" / "app.svg").read_text("utf-8"), 128))
+    return QIcon(_draw((RESOURCES / "icons" / "app.svg").read_text("utf-8"), 128)[0])
 
 
-def _draw(svg: str, size: int = 40) -> QPixmap:
-    pixmap = QPixmap(size, size)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(0, 0, size, size))
-    painter.end()
-    return pixmap
+def _draw(svg: str, *sides: int) -> list[QPixmap]:
+    drawing = QSvgRenderer(QByteArray(svg.encode()))
+    pixmaps = []
+    for side in sides:
+        pixmap = QPixmap(side, side)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        drawing.render(painter, QRectF(0, 0, side, side))
+        painter.end()
+        pixmaps.append(pixmap)
+    return pixmaps
 
 
 def _mix(a: str, b: str, share: float) -> str:

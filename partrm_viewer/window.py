@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from model.errors import ImageError, PartRMError, WeightsError
 from model.stages.state import Part
-from partrm_viewer import dialogs
 from partrm_viewer import settings as settings_file
 from partrm_viewer import theme as themes
 from partrm_viewer.bars import Bars
@@ -26,19 +25,22 @@ from partrm_viewer.engine import Engine, Predictor
 from partrm_viewer.exporting import Exporting
 from partrm_viewer.feature import Feature
 from partrm_viewer.filing import Filing
+from partrm_viewer.helping import Helping
 from partrm_viewer.jobs import Jobs, Message, Progressed
+from partrm_viewer.keys import ButtonKeys
 from partrm_viewer.layout import Layout
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.measuring import Measuring
-from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.panels.states import OF_A_STATE
 from partrm_viewer.panels.weights import WeightsPage
 from partrm_viewer.playing import Playing
+from partrm_viewer.preferring import Preferring
 from partrm_viewer.presenting import Presenting
 from partrm_viewer.project import Project
 from partrm_viewer.pulling import Pulling
 from partrm_viewer.session import Session
 from partrm_viewer.showing import Showing, another_state
+from partrm_viewer.starting import Starting
 from partrm_viewer.tools.box import Box, BoxTool
 from partrm_viewer.tools.brush import BrushTool
 from partrm_viewer.tools.pull import Gesture, PullTool
@@ -46,6 +48,7 @@ from partrm_viewer.tracing import Tracing
 from partrm_viewer.viewing import Viewing
 from partrm_viewer.viewpoints import Viewpoints
 from partrm_viewer.workbench import Workbench
+from partrm_viewer.working import Working
 
 TITLE = "PartRM Viewer"
 log = logging.getLogger(__name__)
@@ -71,14 +74,14 @@ class Window(QMainWindow):
         self.settings = settings_file.load(self._settings_path)
         self.session = Session()
         self._mailbox = Mailbox(self._receive)
-        self.jobs = Jobs(self._mailbox.post)
+        self.working = Working()
+        self.jobs = self.working.watch(Jobs(self._mailbox.post))
         engine = Engine(make_predictor)
         self.bench = Workbench(self.session, self.jobs, engine, self)
         self.parts = Layout(
             self,
             renderer,
             lambda: self.filing.open_file(),
-            lambda: self.filing.open_sample(),
             self.session.show,
             self.session.rename,
             self.cancel,
@@ -90,12 +93,11 @@ class Window(QMainWindow):
         self.showing = Showing(self.parts, self.session, self.bench)
         self.brush = BrushTool(self._paintable, lambda: photo.brush_px, self.showing.outline, outlining.paint)
         self.parts.viewport.screen_changed.connect(self._screen_changed)
-        self._help: HelpSheet | None = None
         self._weights: WeightsPage | None = None
         self._tool: PullTool | BoxTool | BrushTool = self.pull
-        saver = Jobs(self._mailbox.post, "saver")
+        saver = self.working.watch(Jobs(self._mailbox.post, "saver"))
         self.filing = Filing(self, saver, self._settings_path.parent / "recovery")
-        self.exporting = Exporting(self, Jobs(self._mailbox.post, "exporter"))
+        self.exporting = Exporting(self, self.working.watch(Jobs(self._mailbox.post, "exporter")))
         self.playing, self.comparing, self.tracing = Playing(self), Comparing(self), Tracing(self)
         self.measuring, self.drags = Measuring(self), Drags(self)
         self.viewing, self.viewpoints = Viewing(self), Viewpoints(self)
@@ -104,8 +106,11 @@ class Window(QMainWindow):
             self.pulling, self.playing, self.comparing, self.tracing, self.measuring, self.drags,
             self.viewing, self.viewpoints, self.presenting,
         )  # fmt: skip
-        self.doers = (self, self.filing, self.exporting, *self.features)
-        self.bars = Bars(self, self.doers, lambda: self.settings.recent, self.open)
+        self.starting = Starting(self, self.working.watch(Jobs(self._mailbox.post, "thumbnails")))
+        self.helping, self.preferring = Helping(self), Preferring(self)
+        ButtonKeys(self)
+        doers = (self, self.filing, self.exporting, self.starting, self.helping, self.preferring, *self.features)
+        self.bars = Bars(self, doers, lambda: self.settings.recent, self.open)
         self.parts.states.offer([self.bars.actions[name] for name in OF_A_STATE])
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
@@ -113,8 +118,8 @@ class Window(QMainWindow):
         self.setMinimumSize(640, 460)
         self.session.on_change(self._changed)
         self._screen_changed(self.parts.viewport.screen_error)
-        self._application().styleHints().colorSchemeChanged.connect(self._dress)
-        self._dress()
+        self.application().styleHints().colorSchemeChanged.connect(self.dress)
+        self.dress()
         self._restore_geometry()
         self.use_pull()
         self._changed(Document(), self.session.document)
@@ -182,7 +187,7 @@ class Window(QMainWindow):
         elif self.parts.progress.isVisible():
             self.jobs.cancel_all()
             self.exporting.jobs.cancel_all()
-        elif self.bench.outlining.take_back():
+        elif self.bench.outlining.take_back() or self.starting.back():
             pass
         elif self._tool is not self.pull:
             self.use_pull()
@@ -201,30 +206,36 @@ class Window(QMainWindow):
         """Use the dark theme."""
         self._choose_theme("dark")
 
-    def help(self) -> None:
-        """Show keys and mouse."""
-        if self._help is None:
-            self._help = HelpSheet(self)
-        self._help.show()
-        self._help.raise_()
-
     def weights(self) -> None:
         """Show which weights there are, and fetch, import or verify them."""
         if self._weights is None:
-            self._weights = WeightsPage(self, self.use_network if self._predictor_of is not None else None)
+            use = self.use_network if self._predictor_of is not None else None
+            self._weights = WeightsPage(self, self.working, use)
         self._weights.set_network(self._network)
         self._weights.refresh()
         self._weights.show()
         self._weights.raise_()
 
+    @property
+    def network(self) -> str:
+        """Name the network that predicts."""
+        return self._network
+
+    @property
+    def fetching(self) -> str:
+        """Name the job of the weights page that closing would stop; nothing where there is none."""
+        return self._weights.running if self._weights is not None else ""
+
     def use_network(self, name: str) -> None:
         """Predict with other weights from now on; with those before, where they cannot be loaded."""
         make = self._predictor_of
-        assert make is not None
+        if make is None:  # there is but one
+            return
 
         def then(loaded: bool) -> None:
             self._network = name if loaded else self._network
             if loaded:
+                self.settings = replace(self.settings, network=name)
                 self.parts.messages.dismiss("object")
                 self.say(f"Predicting with {name}")
             if self._weights is not None:
@@ -294,6 +305,7 @@ class Window(QMainWindow):
         self.work_changed()
 
     def _receive(self, message: Message) -> None:
+        self.working.told(message)
         if isinstance(message, Progressed):
             if not message.job.quiet:
                 self.parts.show_progress(message.fraction, message.what)
@@ -315,7 +327,7 @@ class Window(QMainWindow):
         }
         for feature in self.features:
             checked |= feature.checked()
-        self.bars.refresh(self.session, checked)
+        self.bars.refresh(self.session, checked, self.starting.here)
         self.viewpoints.refresh(self.bars.actions)
 
     def _use(self, tool: PullTool | BoxTool | BrushTool) -> None:
@@ -341,15 +353,16 @@ class Window(QMainWindow):
 
     def _choose_theme(self, name: str) -> None:
         self.settings = replace(self.settings, theme=name)
-        self._dress()
+        self.dress()
         self._refresh_actions()
 
-    def _dress(self) -> None:
-        application = self._application()
+    def dress(self) -> None:
+        """Use the theme and the size of the settings."""
+        application = self.application()
         theme = themes.wanted(self.settings.theme, application)
-        themes.apply(theme, application)
-        self.bars.set_theme(theme)
-        self.parts.set_theme(theme)
+        themes.apply(theme, application, self.settings.scale)
+        self.bars.set_theme(theme, self.settings.scale)
+        self.parts.set_theme(theme, self.settings.scale)
         self.drags.set_theme(theme)
 
     def _screen_changed(self, error: PartRMError | None) -> None:
@@ -366,27 +379,11 @@ class Window(QMainWindow):
             self.parts.split.setSizes(list(self.settings.split))
 
     @staticmethod
-    def _application() -> QApplication:
+    def application() -> QApplication:
+        """Return the running application."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         return application
-
-    # ---- dropping and closing
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dialogs.dropped(event.mimeData()) is not None:
-            event.acceptProposedAction()
-            self.parts.start.set_dropping(True)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.parts.start.set_dropping(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.parts.start.set_dropping(False)
-        path = dialogs.dropped(event.mimeData())
-        if path is not None:
-            event.acceptProposedAction()
-            self.open(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.filing.may_close():
@@ -400,13 +397,14 @@ class Window(QMainWindow):
         except OSError as error:
             log.warning("the settings were not kept: %s", error)
         self.hide()  # the worker may need a moment to stop
-        self._application().styleHints().colorSchemeChanged.disconnect(self._dress)
+        self.application().styleHints().colorSchemeChanged.disconnect(self.dress)
         if self._weights is not None:
             self._weights.stop()
         self._mailbox.close()
         self.jobs.close()
         self.filing.close()
         self.exporting.close()
+        self.starting.close()
         for feature in self.features:
             feature.stop()
         self.showing.stop()

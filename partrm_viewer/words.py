@@ -23,3 +23,8 @@ def choose(language: str) -> None:
     _chosen.clear()
     if language != "en":
         _chosen.update(json.loads((LANGUAGES / f"{language}.json").read_text("utf-8")))
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages that there are, English first."""
+    return ("en", *sorted(path.stem for path in LANGUAGES.glob("*.json")))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,6 +19,7 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "TGA", "JPEG2000", "ICO")
 HINT = "PNG, JPEG, WebP, AVIF, BMP, GIF and TIFF images can be opened; save other kinds as PNG or JPEG first."
 
+_warnings_are_shared = threading.Lock()  # by all threads: two that change the filters would undo each other's
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit lies a little lower; one limit is enough
 
 
@@ -29,13 +34,38 @@ def load_image(path: Path | str) -> np.ndarray:
         raise ImageError(f"There is no file {path}", "Check the name and the folder.")
     if not path.is_file():
         raise ImageError(f"{path} is not a file", "Give the path of one image.")
+    with _opened(path) as image:
+        return _rgba(ImageOps.exif_transpose(image))
+
+
+def load_small(
+    path: Path, max_side_px: int, max_pixels: int = MAX_PIXELS, stream: IO[bytes] | None = None
+) -> np.ndarray | None:
+    """Read an image file, or one inside a file, as a small picture for a list of files: (H, W, 4) uint8 RGBA.
+
+    None where it has more than max_pixels, for those take long to decode. Raises ImageError.
+    """
+    with _opened(path, stream) as image:
+        if image.width * image.height > max_pixels:
+            return None
+        image.draft("RGB", (max_side_px, max_side_px))  # a JPEG is decoded at an eighth of its size, if that is enough
+        whole = ImageOps.exif_transpose(image)
+        if whole.mode == "P" or whole.mode.startswith("I") or whole.mode == "F":  # colours that cannot be averaged
+            whole = Image.fromarray(_rgba(whole))
+        whole.thumbnail((max_side_px, max_side_px))
+        return _rgba(whole)
+
+
+@contextmanager
+def _opened(path: Path, stream: IO[bytes] | None = None) -> Iterator[Image.Image]:
+    """Open an image whose size can be trusted, and turn what its decoder meets into ImageErrors."""
     Image.init()
     try:
-        with warnings.catch_warnings():
+        with _warnings_are_shared, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd but readable metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
-                return _rgba(ImageOps.exif_transpose(image))
+            with Image.open(stream or path, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
+                yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         hint = f"Images of up to {MAX_PIXELS // 1_000_000} megapixels can be opened: make it smaller first."
         raise ImageError(f"{path} has too many pixels", hint) from error

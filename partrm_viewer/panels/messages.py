@@ -9,6 +9,10 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
 
 from model.errors import PartRMError
+from partrm_viewer import details
+from partrm_viewer.words import tr
+
+OFFER = "recovery"  # what such a message is about is no failure
 
 
 class MessageBar(QFrame):
@@ -18,6 +22,9 @@ class MessageBar(QFrame):
         super().__init__()
         self.setObjectName("message")
         self._about = ""
+        self.trace = ""  # where the error came from
+        self.on_copy: Callable[[], object] = lambda: None
+        self.on_log: Callable[[], object] = lambda: None
         self._icon = QLabel()
         self._title, self._hint = QLabel(), QLabel()
         self._title.setObjectName("messageTitle")
@@ -29,8 +36,14 @@ class MessageBar(QFrame):
         self._help = QPushButton()
         self._help_does: Callable[[], object] | None = None
         self._help.clicked.connect(self._do_help)
+        self._copy, self._log = QPushButton(tr("Copy details")), QPushButton(tr("Log"))
+        self._copy.setToolTip(tr("Copy what is needed to mend this: where it happened, versions, the end of the log"))
+        self._log.setToolTip(tr("Show the log (Ctrl+L)"))
+        self._copy.clicked.connect(lambda: self.on_copy())
+        self._log.clicked.connect(lambda: self.on_log())
         self._close = QToolButton()
-        self._close.setToolTip("Close this message (Esc)")
+        self._close.setToolTip(tr("Close this message (Esc)"))
+        self._close.setAccessibleName(tr("Close this message"))
         self._close.clicked.connect(self.dismiss)
         text = QVBoxLayout()
         text.setSpacing(1)
@@ -41,7 +54,8 @@ class MessageBar(QFrame):
         row.setSpacing(10)
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(text, 1)
-        row.addWidget(self._help)
+        for button in (self._help, self._copy, self._log):
+            row.addWidget(button)
         row.addWidget(self._close)
         self.hide()
 
@@ -54,7 +68,9 @@ class MessageBar(QFrame):
         self, error: PartRMError, about: str = "", button: str = "", does: Callable[[], object] | None = None
     ) -> None:
         """Show an error; about says what it belongs to, so that dismiss can be choosy."""
-        self._about = about
+        self._about, self.trace = about, details.trace(error)
+        for more in (self._copy, self._log):
+            more.setVisible(about != OFFER)
         self._title.setText(error.title)
         self._hint.setText(error.hint)
         self._help.setText(button)

@@ -49,7 +49,7 @@ class Pane(QFrame):
         self._head.addWidget(self._title)
         self._head.addWidget(self.detail, 1)
         self._line = QWidget()
-        self._line.setFixedHeight(36)
+        self._line.setObjectName("paneHead")
         self._line.setLayout(self._head)
         self._column = QVBoxLayout(self)
         self._column.setSpacing(0)

@@ -37,6 +37,8 @@ from partrm_viewer.dialogs import ask_folder, ask_which
 from partrm_viewer.jobs import Job, Jobs, Message, Progressed
 from partrm_viewer.mailbox import Mailbox
 from partrm_viewer.panels.pane import Elided
+from partrm_viewer.words import tr
+from partrm_viewer.working import Working
 
 if TYPE_CHECKING:
     from model.published.fetch import Plan
@@ -53,20 +55,23 @@ class WeightsPage(QDialog):
     It has a worker of its own: a fetch may take an hour, and a pull must not wait for it.
     """
 
-    def __init__(self, parent: QWidget, use: Callable[[str], None] | None = None) -> None:
+    def __init__(self, parent: QWidget, working: Working, use: Callable[[str], None] | None = None) -> None:
         """Build the page; `use` is called with the name of the network to predict with."""
         super().__init__(parent)
         self.setObjectName("weights")
-        self.setWindowTitle("Weights")
+        self.setWindowTitle(tr("Weights"))
         self.resize(1120, 620)
         self._mailbox = Mailbox(self._receive)
-        self._jobs = Jobs(self._mailbox.post, "weights")
+        self._working = working
+        self._jobs = working.watch(Jobs(self._mailbox.post, "weights"))
         self._job: Job | None = None
         self.table = _table()
         self.network = QComboBox()
         self.network.addItems(["embedded", *(entry.name for entry in catalogue.CATALOGUE if entry.kind == "partrm")])
         if use is not None:
             self.network.textActivated.connect(use)
+        self.network.setAccessibleName(tr("Predict with"))
+        self.network.setToolTip(tr("The network that predicts; only what is here can be chosen"))
         self._choice = QWidget()
         self._choice.setVisible(use is not None)
         self.about = _text("weightsAbout", selectable=True)
@@ -77,17 +82,19 @@ class WeightsPage(QDialog):
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.fetch_button = _button("Fetch…", self.fetch)
+        self.fetch_button = _button(
+            tr("Fetch…"), tr("Fetch the selected weights; you are asked before anything is sent or taken"), self.fetch
+        )
         self.fetch_button.setObjectName("primary")
-        self.import_button = _button("Import", None)
+        self.import_button = _button(tr("Import"), tr("Take weights that are on this computer already"), None)
         menu = QMenu(self.import_button)
         self.import_file = menu.addAction("")
         self.import_file.triggered.connect(self._ask_for_file)
-        menu.addAction("Everything known in a folder…").triggered.connect(self._ask_for_folder)
+        menu.addAction(tr("Everything known in a folder…")).triggered.connect(self._ask_for_folder)
         self.import_button.setMenu(menu)
-        self.verify_button = _button("Verify", self.verify)
-        self.cancel_button = _button("Cancel", self.cancel)
-        folder_button = _button("Open folder", self._open_folder)
+        self.verify_button = _button(tr("Verify"), tr("Read the selected weights to the end"), self.verify)
+        self.cancel_button = _button(tr("Cancel"), tr("Stop; what has been fetched is kept"), self.cancel)
+        folder_button = _button(tr("Open folder"), tr("Show where weights lie"), self._open_folder)
         self._lay_out(folder_button)
         self.table.itemSelectionChanged.connect(self.note.hide)  # it was about another line
         self.table.itemSelectionChanged.connect(self._selected)
@@ -112,13 +119,13 @@ class WeightsPage(QDialog):
         self._running.hide()
         choice = QHBoxLayout(self._choice)
         choice.setContentsMargins(0, 0, 0, 0)
-        choice.addWidget(QLabel("Predict with"))
+        choice.addWidget(QLabel(tr("Predict with")))
         choice.addWidget(self.network)
         choice.addStretch()
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(12)
-        column.addWidget(_text("weightsIntro", INTRODUCTION))
+        column.addWidget(_text("weightsIntro", tr(INTRODUCTION)))
         column.addWidget(self._choice)
         column.addWidget(self.table, 1)
         column.addWidget(self.about)
@@ -211,7 +218,13 @@ class WeightsPage(QDialog):
 
         return end
 
+    @property
+    def running(self) -> str:
+        """Name the job that closing would stop; nothing where there is none."""
+        return "" if self._job is None else self._job.name
+
     def _receive(self, message: Message) -> None:
+        self._working.told(message)
         if isinstance(message, Progressed):
             self.bar.setValue(round(1000 * message.fraction))
             self.doing.set_text(message.what)
@@ -253,8 +266,8 @@ class WeightsPage(QDialog):
         if now.state in ("incomplete", "damaged"):
             lines.append(f"It is {now.state}: {now.detail}.")
         self.about.setText("<br>".join([f"<b>{entry.name}</b> {escape(lines[0])}", *map(escape, lines[1:])]))
-        texts = {"incomplete": "Fetch the rest…", "damaged": "Fetch again…"}
-        self.fetch_button.setText(texts.get(now.state, "Fetch…"))
+        texts = {"incomplete": tr("Fetch the rest…"), "damaged": tr("Fetch again…")}
+        self.fetch_button.setText(texts.get(now.state, tr("Fetch…")))
         self.fetch_button.setEnabled(idle and now.state != "present")
         self.import_button.setEnabled(idle)
         self.import_file.setText(f"A {'folder' if entry.folder else 'file'} as {entry.name}…")
@@ -305,6 +318,7 @@ class WeightsPage(QDialog):
 
 def _table() -> QTableWidget:
     table = QTableWidget(len(catalogue.CATALOGUE), len(words.COLUMNS))
+    table.setAccessibleName(tr("Weights"))
     table.setHorizontalHeaderLabels([name[:1].upper() + name[1:] for name in words.COLUMNS])
     table.verticalHeader().hide()
     table.setShowGrid(False)
@@ -330,8 +344,9 @@ def _text(name: str, text: str = "", selectable: bool = False) -> QLabel:
     return label
 
 
-def _button(text: str, does: Callable[[], None] | None) -> QPushButton:
+def _button(text: str, tip: str, does: Callable[[], None] | None) -> QPushButton:
     button = QPushButton(text)
+    button.setToolTip(tip)
     button.setAutoDefault(False)  # Enter in the table starts nothing
     if does is not None:
         button.clicked.connect(lambda: does())

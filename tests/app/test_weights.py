@@ -171,7 +171,7 @@ def test_only_networks_that_are_here_can_be_chosen(
 ) -> None:
     entries = tuple(replace(entry, kind="partrm") for entry in catalogue.CATALOGUE[:1])
     monkeypatch.setattr(catalogue, "CATALOGUE", entries)
-    page = WeightsPage(driver.window, lambda name: None)
+    page = WeightsPage(driver.window, driver.window.working, lambda name: None)
     flags = [page.network.model().index(row, 0).flags() for row in range(2)]
     enabled = Qt.ItemFlag.ItemIsEnabled
     assert page.network.itemText(1) == "one" and enabled in flags[0] and enabled not in flags[1]

@@ -19,6 +19,7 @@ from model.errors import RendererError, WeightsError
 from model.formats import ply
 from partrm_viewer import dialogs, screens, screenshot
 from partrm_viewer.actions import ACTIONS
+from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.window import Window
 
 pytestmark = pytest.mark.app
@@ -300,8 +301,8 @@ def test_every_action_has_its_method_and_keys_are_unique(driver: Any) -> None:
     keys = [key for action in ACTIONS for key in action.shortcuts]
     assert len(set(keys)) == len(keys)
     for action in ACTIONS:
-        doers = driver.window.doers
-        assert [callable(getattr(doer, action.name, None)) for doer in doers].count(True) == 1, action.name
+        callables = [callable(getattr(doer, action.name, None)) for doer in driver.window.bars.doers]
+        assert callables.count(True) == 1, action.name
 
 
 def test_themes_and_help_open_without_warnings(driver: Any, photo: Path) -> None:
@@ -309,9 +310,9 @@ def test_themes_and_help_open_without_warnings(driver: Any, photo: Path) -> None
     for choose in (driver.window.theme_dark, driver.window.theme_light, driver.window.theme_system):
         choose()
         driver.qtbot.wait(10)
-    driver.window.help()
+    driver.window.helping.help()
     driver.qtbot.wait(30)
-    driver.window._help.close()
+    driver.window.helping.sheet(HelpSheet).close()
 
 
 def test_screenshot_script_drives_the_window(qapp: QApplication, fake: Any, photo: Path, tmp_path: Path) -> None:

@@ -46,12 +46,25 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         '{"ground": "yes"}',
         '{"navigation": "by ear"}',
         '{"compare": "smell"}',
+        '{"device": "tpu"}',
+        '{"renderer": 1}',
+        '{"threads": -1}',
+        '{"threads": true}',
+        '{"scale": 1000}',
+        '{"copy_every_s": 86400}',
+        '{"network": null}',
     ],
 )
 def test_a_damaged_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
     path = tmp_path / "settings.json"
     path.write_text(text)
     assert settings.load(path) == Settings()
+
+
+def test_one_bad_value_leaves_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"theme": "dark", "scale": "large", "pace": 4, "device": "cpu"}')
+    assert settings.load(path) == Settings(theme="dark", pace=4.0, device="cpu")
 
 
 def test_recent_files_are_few_and_unique(tmp_path: Path) -> None:
