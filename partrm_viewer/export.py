@@ -118,7 +118,8 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
     with clock.stage("write"):
         made = prediction.state.gaussians
         lost = files.write(make_room(job.out), made if job.upright else made.moved(photo_axes(rest.crop)))
-    for line in lost:
+    notes = [*rest.notes, *prediction.notes]
+    for line in (*lost, *notes):
         print(line, file=sys.stderr)
     written = [job.out]
     with clock.stage("draw"):
@@ -141,6 +142,7 @@ def predict(job: Job, progress: Progress = silent) -> list[Path]:
             "upright": job.upright,
             "elevation_deg": elevation_deg(rest.crop),
             "motion": describe(prediction.motion),
+            "notes": notes,
             "seconds": clock.seconds,
             "stage_seconds": pipeline.times_s | prediction.times_s,
             "total_seconds": time.perf_counter() - began,

@@ -57,7 +57,7 @@ class Session:
         if self.document.key != document_key:
             return False
         document = replace(self.document, snapshots=(), active=0, part=None, rest=state)
-        document = document.with_snapshot(Snapshot("Photo", state.gaussians, state))
+        document = document.with_snapshot(Snapshot("Photo", state.gaussians, state, notes=state.notes))
         if step:
             self._push(document, step)
         else:

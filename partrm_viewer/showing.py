@@ -89,7 +89,7 @@ class Showing:
 def details(snapshot: Snapshot) -> tuple[str, ...]:
     """Say how long a state took to predict, and what the user should know of it; a line each."""
     took = () if snapshot.seconds is None else (tr("{seconds:.2f} s").format(seconds=snapshot.seconds),)
-    return (*took, *snapshot.notes)
+    return (*took, *map(tr, snapshot.notes))
 
 
 def another_state(old: Document, new: Document) -> bool:

@@ -165,7 +165,8 @@ class Workbench:
         def done(value: tuple[State, float]) -> None:
             state, seconds = value
             if self._session.add_rest(document.key, state, "object box" if box is not None else ""):
-                self._face.say(f"{document.name}: {len(state.gaussians):,} splats in {seconds:.2f} s")
+                built = f"{document.name}: {len(state.gaussians):,} splats in {seconds:.2f} s"
+                self._face.say(" · ".join([built, *map(tr, state.notes)]))
 
         self._start("object", f"Building {document.name} in 3D", run, done)
 

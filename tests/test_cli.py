@@ -43,6 +43,8 @@ def one_splat(x: float = 0.0) -> Gaussians:
 class SlidingPipeline:
     """Stands in for the networks: the one splat slides along x, a hundredth of a unit a pixel."""
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, weights: str, device: str, rasterize: object, sam: str | None, sides: str) -> None:
         if weights != "embedded":
             raise WeightsError(f"There are no weights “{weights}”.", "Use embedded.")
@@ -52,7 +54,8 @@ class SlidingPipeline:
     def open(self, image: np.ndarray, mask: Any = None, box: Any = None, progress: Progress = silent) -> Any:
         h, w = image.shape[:2]
         camera = Camera.orbit(0, 30, 3, 40, w, h)
-        return SimpleNamespace(camera=camera, crop=camera, gaussians=one_splat(), mask=mask)
+        splats, white = one_splat(), np.full((h, w, 3), 255, np.uint8)
+        return SimpleNamespace(camera=camera, crop=camera, gaussians=splats, mask=mask, image=white, notes=self.notes)
 
     def predict(self, state: Any, drags: Sequence[Drag], part: Any = None, progress: Progress = silent) -> Prediction:
         amount = (drags[0].end_px[0] - drags[0].start_px[0]) / 100
@@ -124,6 +127,16 @@ def test_report_tells_times_motion_and_memory(photo: Path, tmp_path: Path) -> No
     assert told["motion"]["kind"] == "prismatic" and told["motion"]["amount"] == pytest.approx(0.2)
     assert (told["splats"], told["renderer"], told["device"]) == (1, "cpu", "cpu")
     assert told["peak_memory_bytes"] is None or told["peak_memory_bytes"] > 1e7
+
+
+def test_what_is_doubtful_is_told(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SlidingPipeline, "notes", ("The object is small",))
+    words = ("predict", photo, "--drag", "10,10,30,10", "-o", tmp_path / "s.ply", "--renderer", "cpu")
+    assert run(*words, "--report", tmp_path / "r.json") == 0
+    assert "The object is small" in capsys.readouterr().err
+    assert json.loads((tmp_path / "r.json").read_text())["notes"] == ["The object is small"]
 
 
 def test_the_tilt_of_the_camera_can_be_left_in(photo: Path, tmp_path: Path) -> None:
@@ -259,7 +272,7 @@ def test_train_goes_on_only_when_told(
     monkeypatch.setattr("model.training.embedded", embedded, raising=False)
     words = ("train", "--stage", "part", "--samples", 100, "--minutes", 2, "--out", tmp_path)
     assert run(*words) == 0
-    assert calls == [("part", 100, tmp_path, 2.0, 8, 0, None, {})]
+    assert calls == [("part", 100, tmp_path, 2.0, 8, 0, None, (), {})]
     (tmp_path / "part.pt").write_bytes(b"")
     assert "--resume" in refused(capsys, *words)
     assert run(*words, "--resume") == 0

@@ -19,6 +19,7 @@ from model.network.extra import has
 from model.network.partrm import PRESETS
 from model.network.sam import load_sam
 from model.progress import Progress, silent
+from model.stages import doubts
 from model.stages.again import Held, carried, found
 from model.stages.atlas import Atlas
 from model.stages.frame import FOV_DEG, crop_window, photo_camera
@@ -110,7 +111,7 @@ class Pipeline:
             "reconstruct": time.perf_counter() - seen,
         }
         progress(1.0, "Done")
-        return State(white, mask, camera, views[0].camera, gaussians)
+        return State(white, mask, camera, views[0].camera, gaussians, notes=doubts.of_object(mask, views))
 
     def prepare(self, state: State, progress: Progress = silent) -> None:
         """Do now what the first click and pull on a state need; may be stopped, and goes on when it is called again."""

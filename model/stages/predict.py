@@ -15,7 +15,7 @@ from model.drag import Drag
 from model.gaussians import Gaussians, concatenate
 from model.network.embedded import SIDE, Completion, PartNet
 from model.progress import Progress, silent
-from model.stages import drawer, rigid
+from model.stages import doubts, drawer, rigid
 from model.stages.frame import view_cameras, window_of
 from model.stages.multiview import complete
 from model.stages.part import Parts, disc_normals, draw, facing_normals, find_part, look, plane_depth, read_parts
@@ -79,7 +79,8 @@ class EmbeddedPredictor:
             first = first or (moving, motion)
         assert first is not None
         progress(1.0, "Done")
-        return Prediction(seen_state(state, gaussians, self.rasterize), *first, times)
+        seen = seen_state(state, gaussians, self.rasterize)
+        return Prediction(seen, *first, times, doubts.of_part(state, first[0]))
 
     def follow(self, state: State, part: Part, motion: Motion, progress: Progress = silent) -> Prediction:
         """Move a part by a motion that is known already."""
@@ -268,7 +269,7 @@ def seen_state(before: State, gaussians: Gaussians, rasterize: Rasterize) -> Sta
     if scale < 1:
         image = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
         mask = cv2.resize(mask.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR) > 0.5
-    return replace(before, image=image, mask=np.asarray(mask), gaussians=gaussians, predicted=True)
+    return replace(before, image=image, mask=np.asarray(mask), gaussians=gaussians, predicted=True, notes=())
 
 
 def surface_picture(gaussians: Gaussians, camera: Camera) -> np.ndarray:

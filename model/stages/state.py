@@ -31,6 +31,7 @@ class State:
     crop: Camera  # the same view cut to the square that the networks see
     gaussians: Gaussians
     predicted: bool = False  # or seen in a photo
+    notes: tuple[str, ...] = ()  # what makes it doubtful, in words for the user: see doubts.py
 
 
 @dataclass(frozen=True)

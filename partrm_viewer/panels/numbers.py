@@ -45,8 +45,7 @@ class NumbersPanel(Pane):
         self._frames, self._bars_plot = _plot(), _plot()
         self._frames.hideAxis("bottom")
         self._frames.setFixedHeight(PLOT_PX)
-        self._line: pg.PlotDataItem = pg.PlotDataItem()
-        self._frames.addItem(self._line)
+        self._curve = self._frames.plot([])
         self._bars = pg.BarGraphItem(x0=0, y=[], height=0.6, width=[])
         self._bars_plot.addItem(self._bars)
         self._no_stages = QLabel(tr("Nothing was predicted for this state"))
@@ -101,7 +100,7 @@ class NumbersPanel(Pane):
     def show_frames(self) -> None:
         """Draw how long the last frames took."""
         if self._frames_ms:
-            self._line.setData(list(self._frames_ms))
+            self._curve.setData(list(self._frames_ms))
             self._frames.setYRange(0, max(self._frames_ms))
             self._values["frame"].setText(f"{sorted(self._frames_ms)[len(self._frames_ms) // 2]:.0f} ms")
 
@@ -152,7 +151,7 @@ class NumbersPanel(Pane):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(theme.line)
                 plot.getAxis(side).setTextPen(theme.muted)
-        self._line.setPen(pg.mkPen(theme.accent, width=1.5))
+        self._curve.setPen(pg.mkPen(theme.accent, width=1.5))
         self._bars.setOpts(brush=theme.accent, pen=None)
 
     @staticmethod

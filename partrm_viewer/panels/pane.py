@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+MARGINS = (1, 0, 1, 9)  # px, within the border: left, top, right, bottom
+
 
 class Elided(QLabel):
     """A label that shortens what does not fit, and shows the whole as a tool tip."""
@@ -48,19 +50,19 @@ class Pane(QFrame):
         self._head.setSpacing(10)
         self._head.addWidget(self._title)
         self._head.addWidget(self.detail, 1)
-        self._line = QWidget()
-        self._line.setObjectName("paneHead")
-        self._line.setLayout(self._head)
+        self._title_row = QWidget()
+        self._title_row.setObjectName("paneHead")
+        self._title_row.setLayout(self._head)
         self._column = QVBoxLayout(self)
         self._column.setSpacing(0)
-        self._column.addWidget(self._line)
+        self._column.addWidget(self._title_row)
         self._column.addWidget(body, 1)
-        self.set_bare(False)
+        self._column.setContentsMargins(*MARGINS)
 
     def set_bare(self, bare: bool) -> None:
         """Show the body alone, from border to border, or with its title again."""
-        self._line.setVisible(not bare)
-        self._column.setContentsMargins(*((0, 0, 0, 0) if bare else (1, 0, 1, 9)))
+        self._title_row.setVisible(not bare)
+        self._column.setContentsMargins(*((0, 0, 0, 0) if bare else MARGINS))
         self.setProperty("bare", bare)
         self.style().unpolish(self)
         self.style().polish(self)

@@ -159,6 +159,7 @@ def test_a_file_of_the_first_version_opens_with_its_branches() -> None:
 
 def test_a_file_of_the_first_version_is_saved_as_one_of_today(tmp_path: Path) -> None:
     old = project.read(Path(__file__).parent / "goldens" / "project_1.partrm")
+    assert old.viewpoints == () and old.view is not None and not old.view.orthographic
     project.write(tmp_path / "a.partrm", old)
     assert_same(project.read(tmp_path / "a.partrm"), old)
 
@@ -275,17 +276,6 @@ def test_viewpoints_come_back_and_share_what_they_shared(tmp_path: Path) -> None
     assert_same(read.viewpoints, points)
     state = read.document.snapshots[0].state
     assert state is not None and read.viewpoints[0].view.camera is state.camera
-
-
-def test_a_project_of_the_first_version_has_no_viewpoints(saved: Path) -> None:
-    def old(told: dict[str, Any]) -> None:
-        told["format"] = 1
-        for made in told["objects"]:
-            made.pop("viewpoints", None)
-            made.pop("orthographic", None)
-
-    read = project.read(changed(saved, old))
-    assert read.viewpoints == () and read.view is not None and not read.view.orthographic
 
 
 def test_times_and_what_moved_are_saved(tmp_path: Path) -> None:
