@@ -116,12 +116,12 @@ def evaluate(trial: Trial, pipeline: Pipeline, rasterize: Rasterize) -> Result:
     rows: dict[str, Row] = {}
     pictures: dict[str, np.ndarray] = {}
     ious, kinds, angles, flows = {}, {}, {}, {}
-    oracle = np.stack([_drawn(rasterize(truth, c)) for c in trial.cameras])
+    oracle = np.stack([on_white(rasterize(truth, c)) for c in trial.cameras])
     for name, state, cameras in (("A", state_a, trial.cameras), ("B", state_b, cameras_b)):
         prediction = pipeline.predict(state, [trial.drag])
         pictures[f"{name} oracle"] = oracle
         for what, gaussians in (("no motion", state.gaussians), ("predicted", prediction.state.gaussians)):
-            pictures[f"{name} {what}"] = np.stack([_drawn(rasterize(gaussians, c)) for c in cameras])
+            pictures[f"{name} {what}"] = np.stack([on_white(rasterize(gaussians, c)) for c in cameras])
         rows |= {f"{name} {what}": score(pictures[f"{name} {what}"], trial) for what in ROWS}
         assert prediction.part is not None
         ious[name] = iou(prediction.part.mask, trial.part)
@@ -138,7 +138,8 @@ def crop_fov(trial: Trial) -> float:
     return float(2 * np.rad2deg(np.arctan(tan * side / PIXELS)))
 
 
-def _drawn(frame: np.ndarray) -> np.ndarray:
+def on_white(frame: np.ndarray) -> np.ndarray:
+    """Lay a drawn frame (H, W, 4), premultiplied, on white, (H, W, 3)."""
     return np.clip(frame[..., :3] + 1 - frame[..., 3:], 0, 1)
 
 

@@ -18,6 +18,7 @@ import torch
 from model.camera import Camera
 from model.evaluation.procedural_protocol import Result, evaluate, trial
 from model.evaluation.procedural_tables import gain, page, part_table, score_table
+from model.evaluation.replaced import Cost, costs, table
 from model.formats.disk import write_atomically
 from model.gaussians import Gaussians
 from model.progress import Progress, silent
@@ -57,6 +58,29 @@ def run(count: int, out: Path, first: int = 0, progress: Progress = silent) -> l
     return written
 
 
+def run_stages(count: int, out: Path, first: int = 0, progress: Progress = silent) -> list[Path]:
+    """Put the truth in the place of each stage on `count` held-out objects; writes OUT/stages.md."""
+    found: list[dict[str, Cost]] = []
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+        seed = first
+        while len(found) < count:
+            seeds = range(seed, seed + min(4 * cores, count - len(found)))
+            found += [costs for costs in pool.map(_costs, seeds) if costs is not None]
+            seed = seeds.stop
+            progress(len(found) / count, f"{len(found)} of {count} objects")
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "stages.md"
+    _write(path, (table(found) + "\n").encode())
+    progress(1.0, "done")
+    return [path]
+
+
+def _costs(seed: int) -> dict[str, Cost] | None:
+    made = trial(seed)
+    return None if made is None else costs(made, _tools()[1], _rasterize)
+
+
 def _write(path: Path, data: bytes) -> None:
     write_atomically(path, lambda file: file.write(data))
 
@@ -71,15 +95,12 @@ def _tools() -> tuple[CpuRenderer, Pipeline]:
 
 
 def _evaluate(seed: int) -> Result | None:
-    renderer, predictor = _tools()
     made = trial(seed)
-    if made is None:
-        return None
+    return None if made is None else evaluate(made, _tools()[1], _rasterize)
 
-    def rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
-        return np.asarray(renderer.render(gaussians, camera).colour)
 
-    return evaluate(made, predictor, rasterize)
+def _rasterize(gaussians: Gaussians, camera: Camera) -> np.ndarray:
+    return np.asarray(_tools()[0].render(gaussians, camera).colour)
 
 
 def describe(result: Result) -> dict[str, object]:

@@ -60,6 +60,7 @@ def add(verbs: Verbs) -> None:
     p.add_argument(
         "--first", type=int, default=0, metavar="SEED", help="seed of the first procedural object (default: 0)"
     )
+    p.add_argument("--stages", action="store_true", help="procedural: put the truth in each stage's place instead")
     p.add_argument("--seed", type=int, default=0, help="of pairs and drags (default: 0)")
     p.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="(default: auto)")
     p.add_argument("-o", "--out", type=Path, default=Path("out/evaluation"), metavar="DIR", help="tables and pictures")
@@ -71,7 +72,8 @@ def _run(options: argparse.Namespace) -> int:
         from partrm_viewer.evaluation import procedural
 
         count = options.count or 200
-        for path in procedural.run(count, options.out, options.first, progress_line()):
+        run = procedural.run_stages if options.stages else procedural.run
+        for path in run(count, options.out, options.first, progress_line()):
             print(path)
         return 0
     from partrm_viewer.evaluation import cases as evaluate_cases
