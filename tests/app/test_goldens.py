@@ -21,10 +21,7 @@ from partrm_viewer.window import Window
 pytestmark = pytest.mark.app
 GOLDENS = Path(__file__).with_name("goldens")
 COARSE = (80, 50)  # px; of 16 by 16 each, in which a letter more or less is a shade
-CELL, ALL = (
-    75.0,
-    2.5,
-)  # of 255: what a cell may be off by, and what all are on average; another font is off by 53 and 1.6
+CELL, ALL = 75.0, 2.5  # of 255: what a cell and the average may be off by; a wider font is off by 53 and 1.6
 
 
 def start(driver: Any, photo: Path, nothing: Path) -> None:
