@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help app test lint bench blender clean system-app system-test system-blender
+.PHONY: help app test lint bench screenshots blender clean system-app system-test system-blender
 .ONESHELL:
 MAKEFLAGS += --no-print-directory
 
@@ -26,7 +26,7 @@ SYSTEM_TEST := xvfb xauth
 SYSTEM_BLENDER := libxi6 libxxf86vm1 libxfixes3 libxrender1 libxkbcommon0 libsm6 libice6 libgomp1 libgl1 libegl1
 
 help:  ## list what make can do
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 app: $(VENV)/.app system-app  ## set up .venv and open the window on a sample (headless: predict into out/)
 	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ] || [ "$$(uname)" != Linux ]; then
@@ -60,6 +60,11 @@ bench: $(VENV)/.app system-app  ## time the main job's stages, every renderer an
 	@$(PY) main.py predict $(SAMPLE).json -o out/bench.ply --input-view out/bench.png --report out/bench.json
 	cat out/bench.json; echo
 	env -u DISPLAY -u WAYLAND_DISPLAY $(PY) -m partrm_viewer.bench
+
+screenshots: $(VENV)/.app system-app system-test  ## take the pictures of docs/tour.md anew (about a minute)
+	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ] || [ "$$(uname)" != Linux ]; then screen=(env); else
+	  screen=(xvfb-run -a -s "-screen 0 1280x800x24"); fi
+	"$${screen[@]}" $(PY) -m partrm_viewer.tour -o docs/tour
 
 # Blender asks for an older NumPy than the application, so it has an environment of its own.
 blender: $(BLENDER)/.bpy system-blender  ## set up Blender, the reference renderer of `dataset build` (Python 3.11)

@@ -100,9 +100,13 @@ class CpuScreen:
         self._canvas.background = QColor.fromRgbF(*background)
         self._request()
 
+    @property
+    def late(self) -> bool:
+        """Tell whether what is on screen is not yet what was asked for."""
+        return self._drawing or self._stale or self._coarse
+
     def picture(self) -> QImage:
-        late = self._drawing or self._stale or self._coarse  # what is on screen is not yet what was asked for
-        if late and self._camera is not None:
+        if self.late and self._camera is not None:
             drawn = self._render(1)(silent)
             return joined(image_of(drawn.rgb), None if drawn.other is None else image_of(drawn.other), self._canvas.at)
         return joined(self._canvas.image.copy(), self._canvas.other, self._canvas.at)

@@ -101,7 +101,8 @@ class Keeping:
         held, path = self._project(document), self._copy_of(key)
 
         def run(progress: Progress) -> None:
-            project.write(path, held, lambda done, _: progress(done, tr("Keeping a copy")))
+            # It tells no fractions: what the status bar said last stays readable.
+            project.write(path, held, lambda *_: progress(0.0, ""))
 
         def done(_: None) -> None:
             self._copied[key] = work

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from partrm_viewer.scoring import Score, Truth
     from partrm_viewer.window import Window
 
-WIDTH_PX = 280  # of the panel, to begin with
+WIDTH_PX, HEIGHT_PX = 280, 500  # of the panel, to begin with
 EVERY_MS = 500  # that counts and frames are shown anew
 
 
@@ -64,6 +64,7 @@ class Measuring(Feature):
             self._dock.setWidget(body)
             self._window.resizeDocks([self._dock], [WIDTH_PX], Qt.Orientation.Horizontal)
         self._dock.setVisible(not self.on)
+        self._window.resizeDocks([self._dock], [HEIGHT_PX], Qt.Orientation.Vertical)  # where there is a list below
         self._window.work_changed()
 
     def changed(self, old: Document, new: Document) -> None:

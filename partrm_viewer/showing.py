@@ -22,6 +22,7 @@ class Showing:
     def __init__(self, parts: Layout, session: Session, bench: Workbench) -> None:
         self._parts, self._session, self._bench = parts, session, bench
         self._tell_frame_soon = timer(parts.viewport, TELL_FRAME_MS, self._tell_frame)
+        self._drawn = False  # a first frame, for which a renderer may have to be compiled
         parts.viewport.drawn.connect(self._frame_drawn)
 
     def document(self, old: Document, new: Document, stroke: Stroke | None) -> None:
@@ -68,14 +69,22 @@ class Showing:
         else:
             overlay.set_badge("Predicted" if shown is not None and shown.predicted else "")
             overlay.set_details(details(shown) if shown is not None else ())
+        self._note()
+
+    def _note(self) -> None:
+        """Say why nothing is to be seen."""
         waiting = "Building the 3D view…" if self._bench.building else "No 3D view yet"
-        overlay.set_note(waiting if shown is None else "")
+        drawing = "" if self._drawn else tr("Getting ready to draw…")
+        self._parts.viewport.overlay.set_note(waiting if self._session.document.shown is None else drawing)
 
     def stop(self) -> None:
         """Tell no more frames."""
         self._tell_frame_soon.stop()
 
     def _frame_drawn(self) -> None:
+        if not self._drawn:
+            self._drawn = True
+            self._note()
         if not self._tell_frame_soon.isActive():
             self._tell_frame_soon.start()
 

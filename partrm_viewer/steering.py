@@ -124,9 +124,9 @@ class Steering(QObject):
         step, self._at = event.position() - self._at, event.position()
         scale = self._viewport.px_of_view
         if self._does == "orbit":
-            view = navigate.orbit(view, *_device_px(step, self._viewport))
+            view = navigate.orbit(view, step.x(), step.y())
         elif self._does == "fly":
-            view = navigate.look(view, *_device_px(step, self._viewport))
+            view = navigate.look(view, step.x(), step.y())
         elif self._does == "pan":
             view = navigate.pan(view, step.x() * scale, step.y() * scale)
         elif self._does == "zoom":
@@ -208,8 +208,3 @@ class Steering(QObject):
             if self.flying and view is not None:
                 self._unit = view.distance
             self.flying_changed.emit(self.flying)
-
-
-def _device_px(step: QPointF, viewport: Viewport) -> tuple[float, float]:
-    ratio = viewport.devicePixelRatioF()
-    return step.x() * ratio, step.y() * ratio

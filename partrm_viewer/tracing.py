@@ -42,8 +42,7 @@ class Tracing(Feature):
         """Tint what moved to the shown state, with a ghost where it was, or no longer."""
         self.on = not self.on
         self._show()
-        if self.on:
-            self._window.say(tr("Green: what moved · blue: where it was"))
+        self._window.say(tr("Green: what moved · blue: where it was") if self.on else "")
         self._window.work_changed()
 
     def changed(self, old: Document, new: Document) -> None:

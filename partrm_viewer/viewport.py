@@ -72,7 +72,7 @@ class Viewport(QWidget):
         self._names = ("", "")  # of the other state, of the shown one
         self._split = 0.5  # of the width
         self._splitting = False  # the line is being moved
-        self.setMinimumSize(160, 160)
+        self.setMinimumSize(160, 120)
         self.screen_error: PartRMError | None = None
         screen, self.screen_error = open_screen(renderer, self.drawn.emit, self._fall_back_later)
         self.screen_: Screen = screen

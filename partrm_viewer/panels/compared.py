@@ -42,7 +42,9 @@ class Compared:
             _paint_line(painter, x, height)
             _paint_handle(painter, QPointF(x, height / 2))
         _paint_name(painter, self.other, 0, x)
-        _paint_name(painter, f"{self.shown} · {badge}" if badge else self.shown, x, width)
+        whole = f"{self.shown} · {badge}" if badge else self.shown
+        fits = pill_width(painter, whole) <= width - x - 2 * EDGE
+        _paint_name(painter, whole if fits or badge.startswith("Preview") else self.shown, x, width)
 
 
 def paint_scale(painter: QPainter, width: int, height: int) -> None:

@@ -59,6 +59,7 @@ class Palette(QFrame):
     def open(self, theme: Theme) -> None:
         """Show all commands, and take the keyboard."""
         self.theme = theme
+        self.ensurePolished()  # the theme's font says how high a line is
         self.line.clear()
         self._fill()
         self._place()

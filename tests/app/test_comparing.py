@@ -189,6 +189,7 @@ def test_what_moved_is_tinted_until_it_is_switched_off_and_never_in_a_difference
     difference = pixels(three)
     window.bars.actions["what_moved"].trigger()
     assert away(pixels(three), difference) < 0.1
+    assert window.parts.status.whole() == ""
     window.bars.actions["compare"].trigger()
     assert away(pixels(three), plain) < 0.1
     window.bars.actions["what_moved"].trigger()

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from partrm_viewer.actions import ACTIONS, MOUSE
 from partrm_viewer.panels.help import HelpSheet
-from partrm_viewer.panels.palette import SPEC, USABLE, Palette
+from partrm_viewer.panels.palette import MOST, SPEC, USABLE, Palette
 
 pytestmark = pytest.mark.app
 
@@ -25,6 +25,11 @@ def opened(driver: Any) -> Palette:
     assert palette is not None and palette.isVisible()
     driver.wait(lambda: QApplication.focusWidget() is palette.line)
     return palette
+
+
+def test_no_line_is_cut_at_the_first_opening(driver: Any) -> None:
+    seen = opened(driver).list
+    assert seen.viewport().height() >= MOST * seen.visualItemRect(seen.item(0)).height()
 
 
 def test_what_is_typed_filters_and_enter_runs_it(driver: Any, photo: Path) -> None:

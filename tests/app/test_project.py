@@ -168,6 +168,14 @@ def test_copies_go_when_the_work_is_saved_or_given_up(
     assert not list(copies.glob("*.partrm"))
 
 
+def test_keeping_a_copy_leaves_the_status_bar_alone(pulled: Any, tmp_path: Path) -> None:
+    pulled.window.say("Read me")
+    pulled.window.filing.keeping.copy()
+    pulled.wait(lambda: any(tmp_path.rglob("recovery/*.partrm")))
+    pulled.qtbot.wait(200)
+    assert pulled.window.parts.status.whole() == "Read me"
+
+
 def test_opening_another_photo_keeps_a_copy_of_unsaved_work(pulled: Any, photo: Path, tmp_path: Path) -> None:
     pulled.open(photo)
     copies = tmp_path / "recovery"

@@ -14,10 +14,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from model.drag import Drag
 from model.errors import RendererError, WeightsError
 from model.formats import ply
-from partrm_viewer import dialogs, screens, screenshot
+from partrm_viewer import dialogs, screens
 from partrm_viewer.actions import ACTIONS
 from partrm_viewer.panels.help import HelpSheet
 from partrm_viewer.window import Window
@@ -313,14 +312,6 @@ def test_themes_and_help_open_without_warnings(driver: Any, photo: Path) -> None
     driver.window.helping.help()
     driver.qtbot.wait(30)
     driver.window.helping.sheet(HelpSheet).close()
-
-
-def test_screenshot_script_drives_the_window(qapp: QApplication, fake: Any, photo: Path, tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "shot.png"
-    drag = Drag((120.0, 130.0), (85.0, 165.0))
-    screenshot.take(out, photo, drag, "light", "predicted", "cpu", tmp_path / "settings.json", lambda: fake)
-    image = QImage(str(out))
-    assert (image.width(), image.height()) == screenshot.SIZE and fake.calls == ["open", "part", "predict"]
 
 
 def test_geometry_and_settings_are_kept(make_window: Any, qtbot: QtBot) -> None:
