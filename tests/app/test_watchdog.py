@@ -29,7 +29,7 @@ def test_what_works_too_long_is_named(qtbot: QtBot) -> None:
 
 def test_waiting_and_short_work_are_no_blocks(qtbot: QtBot) -> None:
     with Watchdog() as watchdog:
-        for k in range(10):
-            QTimer.singleShot(20 * k, lambda: work(0.02))
+        for k in range(4):
+            QTimer.singleShot(20 * k, lambda: work(0.015))
         qtbot.wait(400)
     assert watchdog.told() == ""

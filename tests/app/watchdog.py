@@ -1,7 +1,6 @@
-"""Watchdog: tells how long the GUI thread worked at a stretch.
+"""Watchdog: tells how long the GUI thread worked at a stretch: in one turn of its event loop.
 
-A stretch ends with a turn of the event loop, or with the next thing that came out of it by itself (a timer, a message):
-a computer that others keep busy lets many of these come at once.
+It asks the event loop, and is no filter of all events: one written in Python sees objects that are half gone.
 """
 
 from __future__ import annotations
@@ -13,12 +12,9 @@ import traceback
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from PySide6.QtCore import QAbstractEventDispatcher, QEvent, QObject
-
-from partrm_viewer.app import application
+from PySide6.QtCore import QAbstractEventDispatcher
 
 AT_MOST_S = 0.1
-ENDS = (QEvent.Type.Timer, QEvent.Type.MetaCall)
 LOOK_S = 0.01  # between two looks at what the GUI thread is doing
 
 
@@ -30,11 +26,10 @@ class Block:
     where: list[str] = field(default_factory=list)  # what it was doing, as often as that was seen
 
 
-class Watchdog(QObject):
+class Watchdog:
     """Measures each stretch of the GUI thread by that thread's own clock; a context manager."""
 
     def __init__(self, at_most_s: float = AT_MOST_S) -> None:
-        super().__init__()
         self.blocks: list[Block] = []
         self.longest_s = 0.0
         self._at_most_s = at_most_s
@@ -48,7 +43,6 @@ class Watchdog(QObject):
         dispatcher = QAbstractEventDispatcher.instance()
         dispatcher.awake.connect(self._beat)
         dispatcher.aboutToBlock.connect(self._beat)
-        application().installEventFilter(self)
         self.rest()
         self._thread.start()
         return self
@@ -59,7 +53,6 @@ class Watchdog(QObject):
         dispatcher = QAbstractEventDispatcher.instance()
         dispatcher.awake.disconnect(self._beat)
         dispatcher.aboutToBlock.disconnect(self._beat)
-        application().removeEventFilter(self)
         self._over.set()
         self._thread.join()
 
@@ -70,15 +63,6 @@ class Watchdog(QObject):
     def told(self) -> str:
         """Describe the blocks, one line each."""
         return "\n".join(f"{1000 * b.seconds:.0f} ms: {'; '.join(dict.fromkeys(b.where)) or '?'}" for b in self.blocks)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Begin another stretch; looking at the event is not counted."""
-        now = time.thread_time()
-        if event.type() in ENDS:
-            self._beat()
-        else:
-            self._began_s += time.thread_time() - now
-        return False
 
     def _beat(self) -> None:
         took, seen = time.thread_time() - self._began_s, self._seen
