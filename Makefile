@@ -47,8 +47,8 @@ test: $(VENV)/.test system-app system-test  ## set up what tests need, then lint
 	tier 1-plain $(PY) -m pytest -q -m "not gl and not app and not slow"
 	tier 2-gl env -u DISPLAY -u WAYLAND_DISPLAY EGL_PLATFORM=surfaceless $(PY) -m pytest -q -m gl
 	if command -v xvfb-run >/dev/null; then screen=(xvfb-run -a -s "-screen 0 1280x800x24"); else screen=(env); fi
-	tier 3-app "$${screen[@]}" $(PY) -m pytest -q -m app
-	tier 4-slow $(PY) -m pytest -q -m "slow and not gl and not app"
+	tier 3-app "$${screen[@]}" $(PY) -m pytest -q -m "app and not slow"
+	tier 4-slow "$${screen[@]}" $(PY) -m pytest -q -m "slow and not gl"
 	echo; echo "== summary"
 	for log in out/test/*.txt; do printf '%-9s %s\n' "$$(basename $$log .txt)" "$$(tail -n 1 $$log)"; done
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi

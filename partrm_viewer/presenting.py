@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMargins, QObject, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
-from PySide6.QtWidgets import QApplication, QToolBar, QWidget
+from PySide6.QtWidgets import QToolBar, QWidget
 
 from partrm_viewer.feature import Feature
 from partrm_viewer.screen import timer
@@ -33,6 +33,7 @@ class Presenting(QObject, Feature):
         self.caption = Caption(window.parts.viewport)
         self._hide_soon = timer(window, POINTER_MS, self._hide_pointer)
         window.parts.viewport.looked.connect(self._tell)
+        window.parts.viewport.watch(self)
 
     def checked(self) -> dict[str, bool]:
         """Tell whether the view is presented."""
@@ -44,17 +45,13 @@ class Presenting(QObject, Feature):
         layout = body.layout() if body is not None else None
         assert layout is not None
         self.on = not self.on
-        application = QApplication.instance()
-        assert application is not None
         if self.on:
             self._state, self._margins = window.windowState(), layout.contentsMargins()
             self._geometry = window.geometry()
             layout.setContentsMargins(0, 0, 0, 0)
-            application.installEventFilter(self)
             self._hide_soon.start()
         else:
             layout.setContentsMargins(self._margins)
-            application.removeEventFilter(self)
             self._hide_soon.stop()
             window.parts.viewport.screen_.widget.unsetCursor()
         for bar in (window.menuBar(), window.statusBar(), *window.findChildren(QToolBar)):
@@ -101,7 +98,7 @@ class Presenting(QObject, Feature):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Show the pointer again when it moves."""
-        if event.type() == QEvent.Type.MouseMove:
+        if self.on and event.type() == QEvent.Type.MouseMove:
             screen = self._window.parts.viewport.screen_.widget
             if screen.cursor().shape() == Qt.CursorShape.BlankCursor:
                 screen.unsetCursor()

@@ -83,12 +83,16 @@ def wanted(setting: str, application: QApplication) -> Theme:
 
 def apply(theme: Theme, application: QApplication, percent: int = 100) -> None:
     """Dress the whole application; percent: how large letters and the room around them are."""
-    application.setStyle("Fusion")
-    application.setPalette(_palette(theme))
     sheet = (RESOURCES / "style.qss").read_text("utf-8")
     for name, colour in asdict(theme).items():
         sheet = sheet.replace(f"@{name}@", colour)
-    application.setStyleSheet(scaled(sheet, percent))
+    sheet = scaled(sheet, percent)
+    if application.styleSheet() == sheet:  # each of the next takes its time with many widgets
+        return
+    if not application.styleSheet():
+        application.setStyle("Fusion")
+    application.setPalette(_palette(theme))
+    application.setStyleSheet(sheet)
 
 
 def scaled(sheet: str, percent: int) -> str:

@@ -82,8 +82,7 @@ class DragsPanel(QScrollArea):
         while len(self.rows) > len(steps):
             row = self.rows.pop()
             self._column.removeWidget(row)
-            row.hide()
-            row.deleteLater()
+            row.leave()
         while len(self.rows) < len(steps):
             row = Row(self._host, len(self.rows))
             row.set_theme(self._theme)
@@ -178,6 +177,13 @@ class Row(QFrame):
         self.setProperty("off", not step.on)
         self.title.style().unpolish(self.title)
         self.title.style().polish(self.title)
+
+    def leave(self) -> None:
+        """Go, with what was half typed."""
+        self._settled.stop()
+        self.spin.blockSignals(True)  # it would tell its last amount when it loses the keyboard
+        self.hide()
+        self.deleteLater()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw the icon in a theme's colours."""

@@ -137,7 +137,7 @@ class StatesPanel(QListWidget):
 
     def edit_current(self) -> None:
         """Let the user type another name for the shown state."""
-        if self.currentItem() is not None:
+        if self.currentItem() is not None and self.state() != QAbstractItemView.State.EditingState:
             self.editItem(self.currentItem())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -208,3 +208,16 @@ def test_the_list_is_shown_by_itself_where_there_is_room(driver: Any, photo: Pat
     window.resize(WIDE, 700)
     driver.pull_and_wait()
     assert not window.drags.dock.isHidden()
+
+
+def test_an_amount_that_is_half_typed_when_its_pull_goes_is_forgotten(pulled: Any) -> None:
+    window = pulled.window
+    window.activateWindow()
+    spin = window.drags.panel.rows[1].spin
+    spin.setFocus()
+    pulled.wait(spin.hasFocus)
+    spin.selectAll()
+    QTest.keyClicks(spin, "0.11")
+    window.session.show(0)  # no row is left; what was typed was told of a pull that is not there
+    pulled.qtbot.wait(400)
+    assert pulled.document.active == 0 and len(pulled.document.snapshots) == 3

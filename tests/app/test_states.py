@@ -147,3 +147,13 @@ def test_the_picture_of_a_large_splat_file_takes_no_time(qapp: QApplication) -> 
         picture = thumbnail(snapshot)
         took.append(time.thread_time() - start)
     assert min(took) < 0.1 and picture.toImage().pixelColor(104, 78).value() < 255
+
+
+def test_wishing_to_rename_twice_keeps_the_editor(branched: Any, qtlog: Any) -> None:
+    states = branched.window.parts.states
+    for _ in range(2):
+        branched.window.rename_state()
+    states.findChild(QLineEdit).setText("Ajar")
+    QTest.keyClick(states.findChild(QLineEdit), Qt.Key.Key_Return)
+    branched.wait(lambda: branched.document.shown.name == "Ajar")
+    assert [record.message for record in qtlog.records] == []  # "edit: editing failed"
