@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QDockWidget, QVBoxLayout, QWidget
 from model.errors import PartRMError
 from model.progress import Progress
 from partrm_viewer.document import Document
-from partrm_viewer.export import peak_memory_bytes
 from partrm_viewer.feature import Feature
 from partrm_viewer.jobs import Job
 from partrm_viewer.panels.numbers import NumbersPanel
@@ -148,4 +147,6 @@ def memory_bytes() -> int | None:
     if sys.platform == "linux":
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+    from partrm_viewer.export import peak_memory_bytes  # late: formats take their time
+
     return peak_memory_bytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.articulation.joint import Joint
+from model.articulation.joint import SLIDE_LIMITS, TURN_LIMITS_RAD, Joint
 from model.drag import Drag
 from model.stages.state import Motion, Part, State
 from partrm_viewer.words import tr
@@ -21,8 +21,6 @@ def notes_on(motion: Motion, drag: Drag, state: State, part: Part | None) -> tup
     if asked < SHORT_PX * max(state.mask.shape) / 1000:
         return ()
     if motion.miss_px > FOLLOWS * asked:
-        from model.stages.rigid import SLIDE_LIMITS, TURN_LIMITS_RAD  # late: OpenCV takes its time
-
         limit = (SLIDE_LIMITS if motion.joint.kind == "prismatic" else TURN_LIMITS_RAD)[1]
         if abs(motion.amount) > 0.98 * limit:
             return (tr("Pulled further than the part can go"),)

@@ -9,6 +9,9 @@ import numpy as np
 
 from model.camera import Camera
 
+TURN_LIMITS_RAD = (-2.4, 2.4)  # how far a part is taken to move at most
+SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
+
 
 @dataclass(frozen=True, eq=False)
 class Joint:

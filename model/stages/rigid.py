@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from model.articulation.joint import Joint
+from model.articulation.joint import SLIDE_LIMITS, TURN_LIMITS_RAD, Joint
 from model.camera import Camera
 from model.drag import Drag
 from model.errors import DragError
 from model.stages.state import Motion, Part
 
-TURN_LIMITS_RAD = (-2.4, 2.4)
-SLIDE_LIMITS = (-0.9, 0.9)  # world units; the object is about one unit large
 MISS = 0.0065  # how far from the path a drag may end, as a part of the crop's side
 LOOSE = 2.0  # by how much more from the side: surfaces are guesses there, and hands less sure where a part goes
 CLOSING = 0.3  # cost of moving against the way that the part opens

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from model.stages.rigid import SLIDE_LIMITS, TURN_LIMITS_RAD
+from model.articulation.joint import SLIDE_LIMITS, TURN_LIMITS_RAD
 from partrm_viewer import theme as themes
 from partrm_viewer.document import Document, Step
 from partrm_viewer.panels.pane import Elided

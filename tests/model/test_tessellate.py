@@ -12,7 +12,7 @@ from model.partdrag4d.raster import draw
 from model.partdrag4d.tessellate import procedural_object, tessellated
 from model.partdrag4d.tracer import trace
 
-SEEDS = (3, 5, 15)  # doors and a drawer; round things, a hole and a tube; five drawers
+SEEDS = (3, 18, 15)  # doors and a drawer; round things, a hole and a tube; five drawers
 
 
 @pytest.mark.parametrize("seed", SEEDS)
